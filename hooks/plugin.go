@@ -1,0 +1,164 @@
+package hooks
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/mattn/go-sqlite3"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+)
+
+// Name is the plugin's key in gorm.Config.Plugins.
+const Name = "flashstore:hooks"
+
+// Errors of db.Use.
+var (
+	// ErrNotSQLite means that the *gorm.DB was opened for another engine.
+	ErrNotSQLite = errors.New("hooks is for SQLite: open the database with gorm.Open(sqlite.Open(path)) of gorm.io/driver/sqlite")
+	// ErrForeignPool means that the connections were made elsewhere, where
+	// they could not be given their pragmas.
+	ErrForeignPool = errors.New("hooks cannot set the pragmas of connections it did not open: " +
+		"give the path, gorm.Open(sqlite.Open(path)), in place of sqlite.Config{Conn: …}")
+	// ErrForeignDriver means that the connections are not mattn's.
+	ErrForeignDriver = errors.New("hooks needs github.com/mattn/go-sqlite3: leave sqlite.Config.DriverName empty, " +
+		"or register a *sqlite3.SQLiteDriver under that name")
+)
+
+// Plugin puts SQLite's connections under GORM in order. Make one with New for
+// each *gorm.DB. It is safe for concurrent use.
+type Plugin struct {
+	cfg  Config
+	pool *pool
+}
+
+var _ gorm.Plugin = (*Plugin)(nil)
+
+// New returns the plugin. A Config that makes no sense comes back as an error
+// of db.Use.
+func New(cfg Config) *Plugin { return &Plugin{cfg: cfg.withDefaults()} }
+
+// Name returns the plugin's name.
+func (p *Plugin) Name() string { return Name }
+
+// Initialize opens the plugin's own connections and puts them in the place of
+// those that GORM opened, which it closes: call db.Use right after gorm.Open.
+// After an error, db is as it was. It is called by db.Use.
+func (p *Plugin) Initialize(db *gorm.DB) error {
+	if err := p.cfg.validate(); err != nil {
+		return err
+	}
+	before, err := openedByGORM(db)
+	if err != nil {
+		return err
+	}
+	src, err := parseDSN(db.Dialector.(*sqlite.Dialector).DSN)
+	if err != nil {
+		return err
+	}
+	opened, err := openPool(p.cfg, before.Driver().(*sqlite3.SQLiteDriver), src)
+	if err != nil {
+		return err
+	}
+	if err := takeOffPreparedStatements(db); err != nil {
+		return errors.Join(err, opened.Close())
+	}
+	p.pool = opened
+	db.ConnPool = opened
+	db.Statement.ConnPool = opened
+	return before.Close()
+}
+
+// Close closes all connections. It may be called more than once; db.DB() and
+// its Close do the same.
+func (p *Plugin) Close() error {
+	if p.pool == nil {
+		return nil
+	}
+	return p.pool.Close()
+}
+
+// WithWriter runs fn alone on the connection that writes: after waiting for
+// the lane under ctx, outside of any transaction. Maintenance that no
+// transaction can hold (VACUUM) is done so. On a database without the plugin
+// it is a connection of db.DB() like any other.
+func WithWriter(ctx context.Context, db *gorm.DB, fn func(conn *sql.Conn) error) (err error) {
+	from, err := db.DB()
+	if err != nil {
+		return fmt.Errorf("find the database's connections: %w", err)
+	}
+	if p, ok := db.Config.Plugins[Name].(*Plugin); ok {
+		ticket, err := p.pool.lane.enter(ctx)
+		if err != nil {
+			return err
+		}
+		defer ticket.leave()
+		from = p.pool.writer
+	}
+	conn, err := from.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return fn(conn)
+}
+
+// openedByGORM returns the connections that gorm.Open made, if they are such
+// that the plugin can make its own like them.
+func openedByGORM(db *gorm.DB) (*sql.DB, error) {
+	dialector, ok := db.Dialector.(*sqlite.Dialector)
+	if !ok {
+		return nil, fmt.Errorf("%w (this one is %T)", ErrNotSQLite, db.Dialector)
+	}
+	if dialector.Conn != nil {
+		return nil, ErrForeignPool
+	}
+	opened, err := db.DB()
+	if err != nil {
+		return nil, fmt.Errorf("find the connections that GORM opened: %w", err)
+	}
+	if _, ok := opened.Driver().(*sqlite3.SQLiteDriver); !ok {
+		return nil, fmt.Errorf("%w (this one is %T)", ErrForeignDriver, opened.Driver())
+	}
+	return opened, nil
+}
+
+// openPool opens the writer, which creates the file, and then the others.
+func openPool(cfg Config, driver *sqlite3.SQLiteDriver, src source) (*pool, error) {
+	p := &pool{lane: newLane(cfg.BusyTimeout)}
+	of := func(r role, close func() error) *sql.DB {
+		return (&connector{driver: driver, cfg: cfg, src: src, role: r, close: close}).open()
+	}
+	p.writer = of(writer, nil)
+	p.writer.SetMaxOpenConns(1)
+	p.direct = of(direct, p.closeOthers)
+	if !src.memory {
+		p.readers = of(reader, nil)
+		p.readers.SetMaxOpenConns(cfg.MaxReaders)
+		p.readers.SetMaxIdleConns(cfg.idleReaders())
+		p.router = newRouter(p.readers)
+	}
+	if err := p.check(cfg, src); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// check opens the first writer and the first reader, so that what is wrong
+// comes out of db.Use, and reports what is not wrong but worth knowing.
+func (p *pool) check(cfg Config, src source) error {
+	var autoVacuum int
+	if err := p.writer.QueryRow("PRAGMA auto_vacuum").Scan(&autoVacuum); err != nil {
+		return err
+	}
+	if autoVacuum == 0 && !src.memory && !src.readOnly {
+		cfg.Logger.Warn("auto_vacuum is off in this file, so that it never gives space back: "+
+			"run maintenance.Vacuum (or: flashstore vacuum) once in a quiet hour", "file", src.base)
+	}
+	if p.readers == nil {
+		return nil
+	}
+	return p.readers.Ping()
+}

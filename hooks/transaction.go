@@ -1,0 +1,51 @@
+package hooks
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// attempts is how often Transaction runs a function at the most.
+const attempts = 10
+
+// retryMost bounds the pause between two runs.
+const retryMost = 100 * time.Millisecond
+
+// Transaction runs fn in a transaction of db under ctx and commits it, or
+// rolls it back if fn returns an error or panics. A transaction that lost
+// against another one (SQLITE_BUSY in all its forms, BUSY_SNAPSHOT among
+// them, SQLITE_LOCKED; on PostgreSQL 40001 and 40P01) is run again from its
+// start, up to ten times with random pauses until ctx ends: fn must not
+// change anything but the database before it has returned for good (S29).
+//
+// With &sql.TxOptions{ReadOnly: true} it is a snapshot for reading that waits
+// for nobody. Inside of a transaction fn runs once, in a savepoint: the whole
+// can be run again only from outside.
+func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, opts ...*sql.TxOptions) error {
+	db = db.WithContext(ctx)
+	if InTransaction(db) {
+		return db.Transaction(fn, opts...)
+	}
+	for n := 1; ; n++ {
+		err := db.Transaction(fn, opts...)
+		if err == nil || !runAgain(err) {
+			return err
+		}
+		if n == attempts {
+			return fmt.Errorf("transaction lost against others %d times: %w", n, err)
+		}
+		if stop := pause(ctx, backoff(n, retryMost)); stop != nil {
+			return stop
+		}
+	}
+}
+
+// InTransaction reports whether db is inside of a transaction.
+func InTransaction(db *gorm.DB) bool {
+	_, ok := db.Statement.ConnPool.(gorm.TxCommitter)
+	return ok
+}

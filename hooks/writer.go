@@ -1,0 +1,247 @@
+package hooks
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// writerConn is the connection that writes. Its transactions begin IMMEDIATE,
+// wait for other processes under the context, know when SQLite has rolled
+// them back by itself, and leave the lane when they end. database/sql lets
+// one goroutine at a time use it.
+type writerConn struct {
+	*sqlite3.SQLiteConn
+	busyTimeout time.Duration
+	tx          *writerTx // the open transaction, or nil
+}
+
+var (
+	_ driver.ConnBeginTx        = (*writerConn)(nil)
+	_ driver.ExecerContext      = (*writerConn)(nil)
+	_ driver.QueryerContext     = (*writerConn)(nil)
+	_ driver.ConnPrepareContext = (*writerConn)(nil)
+	_ driver.SessionResetter    = (*writerConn)(nil)
+)
+
+// BeginTx begins a transaction that holds the write lock from its start: a
+// deferred one that reads and then writes may fail at once (T3). A read-only
+// one comes here only where one connection serves both roles.
+func (c *writerConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	begin := "BEGIN IMMEDIATE"
+	if opts.ReadOnly {
+		begin = "BEGIN; PRAGMA query_only=ON"
+	}
+	err := c.whileBusy(ctx, func() error {
+		_, err := c.Exec(begin, nil)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	c.tx = &writerTx{conn: c, ticket: carried(ctx), readOnly: opts.ReadOnly}
+	return c.tx, nil
+}
+
+// ExecContext runs a statement in the open transaction or on its own.
+func (c *writerConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
+	err = c.run(ctx, query, func() error {
+		res, err = c.SQLiteConn.ExecContext(ctx, query, args)
+		return err
+	})
+	return res, err
+}
+
+// QueryContext runs a statement that returns rows in the open transaction or
+// on its own; on its own, it leaves the lane when the rows are closed.
+func (c *writerConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	var rows driver.Rows
+	err := c.run(ctx, query, func() (err error) {
+		rows, err = c.SQLiteConn.QueryContext(ctx, query, args)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.wrap(ctx, rows), nil
+}
+
+func (c *writerConn) wrap(ctx context.Context, rows driver.Rows) driver.Rows {
+	return &writerRows{SQLiteRows: rows.(*sqlite3.SQLiteRows), tx: c.tx, ticket: carried(ctx)}
+}
+
+// PrepareContext prepares a statement that runs under the same rules.
+func (c *writerConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	stmt, err := c.SQLiteConn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &writerStmt{SQLiteStmt: stmt.(*sqlite3.SQLiteStmt), conn: c, query: query}, nil
+}
+
+// ResetSession is called by database/sql before each use of the connection.
+func (c *writerConn) ResetSession(context.Context) error {
+	if c.tx == nil && !c.AutoCommit() {
+		// Somebody began a transaction by text and left it open.
+		_, err := c.Exec("ROLLBACK", nil)
+		return err
+	}
+	return nil
+}
+
+// run runs one statement. In a transaction the write lock is held and there
+// is nothing to wait for; on its own, a single statement that another process
+// stopped is run again. A script is not: its first statements are done.
+func (c *writerConn) run(ctx context.Context, query string, statement func() error) error {
+	if c.tx != nil {
+		return c.tx.run(statement)
+	}
+	if isScript(query) {
+		return statement()
+	}
+	return c.whileBusy(ctx, statement)
+}
+
+// whileBusy runs try with SQLite's own wait switched off and waits in Go.
+func (c *writerConn) whileBusy(ctx context.Context, try func() error) error {
+	if err := c.setBusyTimeout(0); err != nil {
+		return err
+	}
+	err := waitWhileBusy(ctx, c.busyTimeout, try)
+	return errors.Join(err, c.setBusyTimeout(c.busyTimeout))
+}
+
+func (c *writerConn) setBusyTimeout(d time.Duration) error {
+	_, err := c.Exec(fmt.Sprintf("PRAGMA busy_timeout=%d", d.Milliseconds()), nil)
+	return err
+}
+
+// isScript reports whether query holds more than one statement, or might: a
+// semicolon with anything but space behind it.
+func isScript(query string) bool {
+	i := strings.IndexByte(query, ';')
+	return i >= 0 && strings.TrimRight(query[i:], "; \t\r\n") != ""
+}
+
+// writerTx is a transaction of the writer as database/sql drives it.
+type writerTx struct {
+	conn     *writerConn
+	ticket   *ticket
+	readOnly bool
+	dead     error // what made SQLite roll it back by itself
+}
+
+// DeadTransactionError is returned by every statement, and by Commit, of a
+// transaction that SQLite has rolled back by itself: after an interrupted
+// statement, a full disk, an I/O error. Nothing of it is stored; without this
+// error its later statements would be, one by one (T6).
+type DeadTransactionError struct {
+	Cause error // what killed it
+}
+
+func (e *DeadTransactionError) Error() string {
+	return fmt.Sprintf("SQLite has rolled this transaction back: %v; nothing of it is stored, run it again from its start", e.Cause)
+}
+
+func (e *DeadTransactionError) Unwrap() error { return e.Cause }
+
+func (tx *writerTx) run(statement func() error) error {
+	if tx.dead != nil {
+		return &DeadTransactionError{Cause: tx.dead}
+	}
+	err := statement()
+	tx.check(err)
+	return err
+}
+
+// check asks SQLite after an error whether the transaction still stands.
+func (tx *writerTx) check(err error) {
+	if err != nil && tx.dead == nil && tx.conn.AutoCommit() {
+		tx.dead = err
+	}
+}
+
+// Commit commits and leaves the lane.
+func (tx *writerTx) Commit() error { return tx.end("COMMIT") }
+
+// Rollback rolls back and leaves the lane.
+func (tx *writerTx) Rollback() error { return tx.end("ROLLBACK") }
+
+func (tx *writerTx) end(how string) error {
+	defer tx.ticket.leave()
+	tx.conn.tx = nil
+	var err error
+	switch {
+	case tx.dead == nil:
+		_, err = tx.conn.Exec(how, nil)
+	case how == "COMMIT":
+		err = &DeadTransactionError{Cause: tx.dead}
+	}
+	if err != nil && !tx.conn.AutoCommit() {
+		// database/sql takes the transaction for ended.
+		_, undo := tx.conn.Exec("ROLLBACK", nil)
+		err = errors.Join(err, undo)
+	}
+	if tx.readOnly {
+		_, writable := tx.conn.Exec("PRAGMA query_only=OFF", nil)
+		err = errors.Join(err, writable)
+	}
+	return err
+}
+
+// writerRows are rows read on the writer.
+type writerRows struct {
+	*sqlite3.SQLiteRows
+	tx     *writerTx
+	ticket *ticket
+}
+
+// Next reads a row.
+func (r *writerRows) Next(dest []driver.Value) error {
+	err := r.SQLiteRows.Next(dest)
+	if r.tx != nil && !errors.Is(err, io.EOF) {
+		r.tx.check(err)
+	}
+	return err
+}
+
+// Close ends the statement and, outside of a transaction, leaves the lane.
+func (r *writerRows) Close() error {
+	defer r.ticket.leave()
+	return r.SQLiteRows.Close()
+}
+
+// writerStmt is a prepared statement of the writer.
+type writerStmt struct {
+	*sqlite3.SQLiteStmt
+	conn  *writerConn
+	query string
+}
+
+// ExecContext runs the statement.
+func (s *writerStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res driver.Result, err error) {
+	err = s.conn.run(ctx, s.query, func() error {
+		res, err = s.SQLiteStmt.ExecContext(ctx, args)
+		return err
+	})
+	return res, err
+}
+
+// QueryContext runs the statement and returns its rows.
+func (s *writerStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	var rows driver.Rows
+	err := s.conn.run(ctx, s.query, func() (err error) {
+		rows, err = s.SQLiteStmt.QueryContext(ctx, args)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.conn.wrap(ctx, rows), nil
+}
