@@ -44,8 +44,9 @@ func New(cfg Config) *Plugin { return &Plugin{cfg: cfg.withDefaults()} }
 func (p *Plugin) Name() string { return Name }
 
 // Initialize opens the plugin's own connections and puts them in the place of
-// those that GORM opened, which it closes: call db.Use right after gorm.Open.
-// After an error, db is as it was. It is called by db.Use.
+// those that GORM opened, which it closes: call db.Use right after gorm.Open,
+// on the *gorm.DB that it returned and not on a session of it. After an error,
+// db is as it was. It is called by db.Use.
 func (p *Plugin) Initialize(db *gorm.DB) error {
 	if err := p.cfg.validate(); err != nil {
 		return err
@@ -62,7 +63,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	if err := takeOffPreparedStatements(db); err != nil {
+	if err := takeOffPreparedStatements(db, opened); err != nil {
 		return errors.Join(err, opened.Close())
 	}
 	p.pool = opened

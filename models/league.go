@@ -1,0 +1,54 @@
+package models
+
+import "time"
+
+// League is a tier of the weekly competition.
+type League struct {
+	ID   int64  `gorm:"column:id;primaryKey" json:"id"`
+	Slug string `gorm:"column:slug" json:"slug"`
+	Name string `gorm:"column:name" json:"name"`
+	Tier int64  `gorm:"column:tier" json:"tier"` // 1 is the lowest
+}
+
+// TableName returns the table's name without prefix.
+func (League) TableName() string { return "leagues" }
+
+// Season is one week of it, from bell to bell.
+type Season struct {
+	ID        int64      `gorm:"column:id;primaryKey;autoIncrement:false" json:"id"` // its first day as YYYYMMDD
+	StartsAt  time.Time  `gorm:"column:starts_at;serializer:flashstore_millis" json:"starts_at"`
+	EndsAt    time.Time  `gorm:"column:ends_at;serializer:flashstore_millis" json:"ends_at"` // the next one's start
+	Zone      string     `gorm:"column:zone" json:"zone"`                                    // IANA name
+	SettledAt *time.Time `gorm:"column:settled_at;serializer:flashstore_millis" json:"settled_at"`
+}
+
+// TableName returns the table's name without prefix.
+func (Season) TableName() string { return "seasons" }
+
+// LeagueParticipant is a user's place in one season.
+type LeagueParticipant struct {
+	SeasonID int64 `gorm:"column:season_id;primaryKey;autoIncrement:false" json:"season_id"`
+	LeagueID int64 `gorm:"column:league_id;primaryKey;autoIncrement:false" json:"league_id"`
+	UserID   int64 `gorm:"column:user_id;primaryKey;autoIncrement:false" json:"user_id"`
+	WeeklyXP int64 `gorm:"column:weekly_xp" json:"weekly_xp"`
+	// ReachedAt is the end of the latest session that added XP, or the
+	// season's start where none did. Who was there first ranks first.
+	ReachedAt time.Time `gorm:"column:reached_at;serializer:flashstore_millis" json:"reached_at"`
+}
+
+// TableName returns the table's name without prefix.
+func (LeagueParticipant) TableName() string { return "league_participants" }
+
+// SeasonResult is what a settled season brought a user.
+type SeasonResult struct {
+	SeasonID int64 `gorm:"column:season_id;primaryKey;autoIncrement:false" json:"season_id"`
+	UserID   int64 `gorm:"column:user_id;primaryKey;autoIncrement:false" json:"user_id"`
+	LeagueID int64 `gorm:"column:league_id" json:"league_id"`
+	Rank     int64 `gorm:"column:rank" json:"rank"` // from 1
+	WeeklyXP int64 `gorm:"column:weekly_xp" json:"weekly_xp"`
+	MovedTo  int64 `gorm:"column:moved_to" json:"moved_to"` // the league of the next season
+	Prize    int64 `gorm:"column:prize" json:"prize"`       // coins
+}
+
+// TableName returns the table's name without prefix.
+func (SeasonResult) TableName() string { return "season_results" }

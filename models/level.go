@@ -1,0 +1,59 @@
+package models
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Level is how well a fact is known, in hundredths: 0 to 500 for 0 to 5.
+// Hundredths are exact where a float's fifths are not. In the database and in
+// JSON it is the number from 0 to 5.
+type Level int16
+
+// The bounds of a level and one whole step of it.
+const (
+	LevelMin  Level = 0
+	LevelStep Level = 100
+	LevelMax  Level = 500
+)
+
+// Add returns l and delta, kept between 0 and 5.
+func (l Level) Add(delta Level) Level { return min(max(l+delta, LevelMin), LevelMax) }
+
+// Float returns the level as a number from 0 to 5.
+func (l Level) Float() float64 { return float64(l) / float64(LevelStep) }
+
+// String returns the level with as many decimals as it needs.
+func (l Level) String() string { return strconv.FormatFloat(l.Float(), 'f', -1, 64) }
+
+// MarshalJSON writes the number from 0 to 5.
+func (l Level) MarshalJSON() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalJSON reads a number.
+func (l *Level) UnmarshalJSON(text []byte) error {
+	number, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		return fmt.Errorf("read a level: %w", err)
+	}
+	return l.Scan(number)
+}
+
+// Value gives the database the number from 0 to 5.
+func (l Level) Value() (driver.Value, error) { return l.Float(), nil }
+
+// Scan reads a number from the database.
+func (l *Level) Scan(value any) error {
+	switch v := value.(type) {
+	case float64:
+		*l = Level(math.Round(v * float64(LevelStep)))
+	case int64:
+		*l = Level(v) * LevelStep
+	case string: // PostgreSQL's numeric
+		return l.UnmarshalJSON([]byte(v))
+	default:
+		return fmt.Errorf("read a level from the database: %v of type %T is none", value, value)
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// Answers are the log that everything else is computed from.
+type Answers struct{ engine *engine }
+
+// Answer is one answer of a learner.
+type Answer struct {
+	ID         models.ID // made by the client, version 7: the key and the order
+	Fact       string    // such as "8 + 7 = ?"; stored in its one spelling
+	Correct    bool
+	ResponseMS int64     // milliseconds, 0 or more
+	At         time.Time // when it was given
+}
+
+// SingleAnswer is an answer that is booked as it is given.
+type SingleAnswer struct {
+	Answer
+	Operation string    // such as "addition"
+	SessionID models.ID // the session that it will be submitted with; zero: none
+}
+
+// AppendReceipt says what an Append did.
+type AppendReceipt struct {
+	Booked   int `json:"booked"`
+	Repeated int `json:"repeated"` // booked before, under the same id with the same content
+}
+
+// Append books single answers as they are given, each under its own id, in
+// one commit: events and mastery. XP and coins come with the session, whose
+// Submit books them once. It returns ErrNotFound when there is no such user,
+// an *InvalidError for a bad answer, and ErrConflict when an id was booked
+// with other content; then nothing is booked.
+func (s *Answers) Append(ctx context.Context, userID int64, answers ...SingleAnswer) (receipt AppendReceipt, err error) {
+	err = s.engine.write(ctx, func(u *unit) error {
+		events, err := u.singleEvents(userID, answers)
+		if err != nil {
+			return err
+		}
+		receipt, err = u.appendAnswers(userID, events)
+		return err
+	})
+	return receipt, err
+}
+
+// Recent returns up to limit answers of a user, the latest first by their
+// ids. By default, with a limit of 0, 50; at the most 1000.
+func (s *Answers) Recent(ctx context.Context, userID int64, limit int) (answers []models.AnswerEvent, err error) {
+	limit, err = pageSize(limit)
+	if err != nil {
+		return nil, err
+	}
+	err = s.engine.read(ctx, func(u *unit) error {
+		return u.raw(recentAnswers, userID, limit).Scan(&answers).Error
+	})
+	return answers, err
+}
+
+var (
+	recentAnswers = declare(`
+SELECT * FROM {answer_events} WHERE user_id = ? ORDER BY id DESC LIMIT ?`,
+		"SEARCH answer_events USING PRIMARY KEY (user_id=?)")
+	answersByID = declare(`
+SELECT * FROM {answer_events} WHERE user_id = ? AND id IN ?`,
+		"SEARCH answer_events USING PRIMARY KEY (user_id=? AND id=?)")
+	answersOfFacts = declare(`
+SELECT * FROM {answer_events}
+WHERE user_id = ? AND operation = ? AND fact IN ? ORDER BY id`,
+		"SEARCH answer_events USING PRIMARY KEY (user_id=?)")
+)
+
+// answerColumns is the number of columns of answer_events.
+const answerColumns = 8
+
+func (u *unit) appendAnswers(userID int64, events []models.AnswerEvent) (AppendReceipt, error) {
+	if _, err := u.lockUser(userID); err != nil {
+		return AppendReceipt{}, err
+	}
+	fresh, err := u.unbooked(userID, events)
+	if err != nil {
+		return AppendReceipt{}, err
+	}
+	receipt := AppendReceipt{Booked: len(fresh), Repeated: len(events) - len(fresh)}
+	return receipt, u.bookAnswers(userID, fresh)
+}
+
+// unbooked returns the events that are not in the log yet. One that is there
+// with other content, in another session for example, is a conflict.
+func (u *unit) unbooked(userID int64, events []models.AnswerEvent) ([]models.AnswerEvent, error) {
+	ids := make([]models.ID, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
+	booked, err := find[models.AnswerEvent](ids, func(part []models.ID) *gorm.DB {
+		return u.raw(answersByID, userID, part)
+	})
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[models.ID]models.AnswerEvent, len(booked))
+	for _, e := range booked {
+		known[e.ID] = e
+	}
+	var fresh []models.AnswerEvent
+	for _, e := range events {
+		before, ok := known[e.ID]
+		switch {
+		case !ok:
+			fresh = append(fresh, e)
+			known[e.ID] = e // an id that is given twice is booked once
+		case before != e:
+			return nil, fmt.Errorf("answer %s: %w", e.ID, ErrConflict)
+		}
+	}
+	return fresh, nil
+}
+
+// bookAnswers writes events that are not in the log yet, and what follows
+// from them for mastery.
+func (u *unit) bookAnswers(userID int64, events []models.AnswerEvent) error {
+	if len(events) == 0 {
+		return nil
+	}
+	slices.SortFunc(events, func(a, b models.AnswerEvent) int { return a.ID.Compare(b.ID) })
+	if err := insert(u.table(models.AnswerEvent{}), events, answerColumns); err != nil {
+		return err
+	}
+	byOperation := map[string][]models.AnswerEvent{}
+	for _, e := range events {
+		byOperation[e.Operation] = append(byOperation[e.Operation], e)
+	}
+	for operation, part := range byOperation {
+		if err := u.foldMastery(userID, operation, part); err != nil {
+			return err
+		}
+	}
+	return u.queueRollup(userID)
+}
+
+// singleEvents checks single answers and returns them as rows.
+func (u *unit) singleEvents(userID int64, answers []SingleAnswer) ([]models.AnswerEvent, error) {
+	if len(answers) == 0 {
+		return nil, invalid("answers", "are none: give one or more")
+	}
+	events := make([]models.AnswerEvent, 0, len(answers))
+	for i, a := range answers {
+		field := fmt.Sprintf("answers[%d]", i)
+		operation, ok := normalizeOperation(a.Operation)
+		if !ok {
+			return nil, invalid(field+".operation", "is %q: give one word of letters", a.Operation)
+		}
+		if !a.SessionID.IsZero() {
+			if err := u.checkID(field+".session_id", a.SessionID); err != nil {
+				return nil, err
+			}
+		}
+		event, err := u.event(field, a.Answer)
+		if err != nil {
+			return nil, err
+		}
+		event.UserID, event.SessionID, event.Operation = userID, a.SessionID, operation
+		events = append(events, event)
+	}
+	return events, nil
+}
+
+// event checks an answer and returns what its row has of it.
+func (u *unit) event(field string, a Answer) (models.AnswerEvent, error) {
+	if err := u.checkID(field+".id", a.ID); err != nil {
+		return models.AnswerEvent{}, err
+	}
+	fact := NormalizeFact(a.Fact)
+	switch {
+	case fact == "":
+		return models.AnswerEvent{}, invalid(field+".fact", "is empty")
+	case a.ResponseMS < 0:
+		return models.AnswerEvent{}, invalid(field+".response_ms", "is %d: give milliseconds, 0 or more", a.ResponseMS)
+	}
+	at, err := checkTime(field+".at", a.At)
+	return models.AnswerEvent{ID: a.ID, Fact: fact, Correct: a.Correct, ResponseTimeMS: a.ResponseMS, CreatedAt: at}, err
+}
+
+// checkID refuses an id that is no UUID of version 7, or whose time is ahead
+// of the clock.
+func (u *unit) checkID(field string, id models.ID) error {
+	if id.Version() != 7 {
+		return invalid(field, "is %s: give a UUID of version 7", id)
+	}
+	ahead := id.Time().Sub(u.now)
+	if skew := u.cfg.Rules.ClockSkew; skew >= 0 && ahead > skew {
+		return invalid(field, "is %s, whose time is %v ahead of the store's clock (at most %v)", id, ahead.Round(time.Second), skew)
+	}
+	return nil
+}
+
+// checkTime returns t as the database holds it: in UTC, to the millisecond.
+func checkTime(field string, t time.Time) (time.Time, error) {
+	if t.UnixMilli() < 0 {
+		return t, invalid(field, "is %s: give a time after 1970", t.Format(time.RFC3339))
+	}
+	return t.UTC().Truncate(time.Millisecond), nil
+}

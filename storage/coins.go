@@ -1,0 +1,188 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// Coins are money: every change goes through the ledger, in the transaction
+// that makes it (N2).
+type Coins struct{ engine *engine }
+
+// Reasons of ledger entries that the store itself writes.
+const (
+	ReasonWelcome  = "welcome"
+	ReasonSession  = "session"
+	ReasonPurchase = "purchase"
+)
+
+// Break is the first place at which a user's ledger does not prove their
+// balance.
+type Break struct {
+	UserID int64  `json:"user_id"`
+	Seq    int64  `json:"seq"` // the entry; 0: the balance in users itself
+	What   string `json:"what"`
+	Want   int64  `json:"want"`
+	Got    int64  `json:"got"`
+}
+
+func (b Break) String() string {
+	return fmt.Sprintf("user %d, entry %d: %s is %d, the ledger makes it %d", b.UserID, b.Seq, b.What, b.Got, b.Want)
+}
+
+// Balance returns a user's coins, or ErrNotFound.
+func (s *Coins) Balance(ctx context.Context, userID int64) (int64, error) {
+	user, err := (&Users{s.engine}).Get(ctx, userID)
+	return user.Coins, err
+}
+
+// Ledger returns up to limit entries of a user with numbers below before,
+// the latest first; a before of 0 begins with the latest of all. By default,
+// with a limit of 0, 50; at the most 1000.
+func (s *Coins) Ledger(ctx context.Context, userID, before int64, limit int) (entries []models.CoinEntry, err error) {
+	limit, err = pageSize(limit)
+	if err != nil {
+		return nil, err
+	}
+	if before == 0 {
+		before = 1<<63 - 1
+	}
+	err = s.engine.read(ctx, func(u *unit) error {
+		return u.raw(ledgerBefore, userID, before, limit).Scan(&entries).Error
+	})
+	return entries, err
+}
+
+// Reconcile proves that the user's balance is the sum of their ledger, entry
+// by entry. It returns the first break, or nil. It returns ErrNotFound when
+// there is no such user.
+func (s *Coins) Reconcile(ctx context.Context, userID int64) (found *Break, err error) {
+	err = s.engine.snapshot(ctx, func(u *unit) error {
+		breaks, users, err := u.reconcile(userID-1, userID)
+		if err == nil && users == 0 {
+			err = fmt.Errorf("user %d: %w", userID, ErrNotFound)
+		}
+		if len(breaks) > 0 {
+			found = &breaks[0]
+		}
+		return err
+	})
+	return found, err
+}
+
+// ReconcileAll proves the balances of all users from one snapshot and returns
+// the first break of each whose ledger has one.
+func (s *Coins) ReconcileAll(ctx context.Context) (breaks []Break, err error) {
+	err = s.engine.snapshot(ctx, func(u *unit) error {
+		var last int64
+		if err := u.raw(lastUserID).Scan(&last).Error; err != nil {
+			return err
+		}
+		for after := int64(0); after < last; after += reconcileBatch {
+			some, _, err := u.reconcile(after, after+reconcileBatch)
+			if err != nil {
+				return err
+			}
+			breaks = append(breaks, some...)
+		}
+		return nil
+	})
+	return breaks, err
+}
+
+// reconcileBatch is how many ids are proved at once.
+const reconcileBatch = 500
+
+var (
+	ledgerBefore = declare(`
+SELECT * FROM {coin_ledger} WHERE user_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+		"SEARCH coin_ledger USING PRIMARY KEY (user_id=? AND seq<?)")
+	ledgerLast = declare(`
+SELECT * FROM {coin_ledger} WHERE user_id = ? ORDER BY seq DESC LIMIT 1`,
+		"SEARCH coin_ledger USING PRIMARY KEY (user_id=?)")
+	ledgerEntry = declare(`
+SELECT * FROM {coin_ledger} WHERE user_id = ? AND entry_id = ?`,
+		"SEARCH coin_ledger USING INDEX idx_coin_ledger_entry (user_id=? AND entry_id=?)")
+	ledgerOfUsers = declare(`
+SELECT user_id, seq, delta, balance_after FROM {coin_ledger}
+WHERE user_id > ? AND user_id <= ? ORDER BY user_id, seq`,
+		"SEARCH coin_ledger USING PRIMARY KEY (user_id>? AND user_id<?)")
+	balancesOfUsers = declare(`
+SELECT id, coins FROM {users} WHERE id > ? AND id <= ? ORDER BY id`,
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)")
+	lastUserID = declare(`SELECT coalesce(max(id), 0) FROM {users}`,
+		"SEARCH users")
+)
+
+// entry is a change of coins to come.
+type entry struct {
+	id                models.ID
+	delta             int64
+	reason, reference string
+}
+
+// credit books a change of a locked user's coins in the ledger and in user,
+// which the caller saves.
+func (u *unit) credit(user *models.User, e entry) error {
+	taken, err := first[models.CoinEntry](u.raw(ledgerEntry, user.ID, e.id))
+	if err != nil {
+		return err
+	}
+	if taken != nil {
+		return fmt.Errorf("coins of user %d under id %s: %w", user.ID, e.id, ErrConflict)
+	}
+	last, err := first[models.CoinEntry](u.raw(ledgerLast, user.ID))
+	if err != nil {
+		return err
+	}
+	user.Coins += e.delta
+	user.UpdatedAt = u.now
+	return u.table(models.CoinEntry{}).Create(&models.CoinEntry{
+		UserID: user.ID, Seq: deref(last).Seq + 1, EntryID: e.id, Delta: e.delta,
+		BalanceAfter: user.Coins, Reason: e.reason, Reference: e.reference, CreatedAt: u.now,
+	}).Error
+}
+
+// reconcile proves the users with ids in (after, upTo], and says how many
+// there were.
+func (u *unit) reconcile(after, upTo int64) (breaks []Break, users int, err error) {
+	var entries []models.CoinEntry
+	if err := u.raw(ledgerOfUsers, after, upTo).Scan(&entries).Error; err != nil {
+		return nil, 0, err
+	}
+	var balances []models.User
+	if err := u.raw(balancesOfUsers, after, upTo).Scan(&balances).Error; err != nil {
+		return nil, 0, err
+	}
+	for _, user := range balances {
+		n := 0
+		for n < len(entries) && entries[n].UserID == user.ID {
+			n++
+		}
+		if found := firstBreak(user, entries[:n]); found != nil {
+			breaks = append(breaks, *found)
+		}
+		entries = entries[n:]
+	}
+	return breaks, len(balances), nil
+}
+
+// firstBreak adds up a user's entries.
+func firstBreak(user models.User, entries []models.CoinEntry) *Break {
+	var sum int64
+	for i, e := range entries {
+		sum += e.Delta
+		if e.Seq != int64(i)+1 {
+			return &Break{UserID: user.ID, Seq: e.Seq, What: "number", Want: int64(i) + 1, Got: e.Seq}
+		}
+		if e.BalanceAfter != sum {
+			return &Break{UserID: user.ID, Seq: e.Seq, What: "balance_after", Want: sum, Got: e.BalanceAfter}
+		}
+	}
+	if user.Coins != sum {
+		return &Break{UserID: user.ID, What: "balance", Want: sum, Got: user.Coins}
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/flashstore/flashstore/hooks"
+)
+
+// Migrate says what db.Use does about the tables.
+type Migrate int
+
+const (
+	// MigrateApply applies pending migrations. It is the default.
+	MigrateApply Migrate = iota
+	// MigrateCheck fails with migrations.ErrPending where any are pending.
+	MigrateCheck
+	// MigrateSkip looks at nothing: the tables are known to be right.
+	MigrateSkip
+)
+
+// Config is what New takes. The zero Config is a good one.
+type Config struct {
+	// Hooks configures the hooks plugin where the store brings it along: on
+	// SQLite, unless the application has it in use already.
+	Hooks hooks.Config
+
+	// TablePrefix goes before every table and index name, for applications
+	// that have a users table of their own. By default, nothing.
+	TablePrefix string
+
+	// Migrate says whether db.Use applies migrations. By default,
+	// MigrateApply.
+	Migrate Migrate
+
+	// Rules are the game's. By default, DefaultRules().
+	Rules *Rules
+
+	// Now is the clock: asked once a transaction. By default, time.Now.
+	Now func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	if c.Rules == nil {
+		rules := DefaultRules()
+		c.Rules = &rules
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var bad error
+	if c.Migrate < MigrateApply || c.Migrate > MigrateSkip {
+		bad = fmt.Errorf("storage.Config.Migrate is %d: give storage.MigrateApply, MigrateCheck or MigrateSkip", c.Migrate)
+	}
+	return errors.Join(bad, c.Rules.validate())
+}

@@ -1,0 +1,15 @@
+// Package storage is FlashMath's storage: users, practice sessions, answers,
+// mastery, leagues, shop and coins, in the application's own database.
+//
+// One line puts it into an application that uses GORM:
+//
+//	store := storage.New(storage.Config{})
+//	if err := db.Use(store); err != nil { … }
+//	defer store.Close()
+//
+// On SQLite it brings the hooks plugin along, and it migrates its tables at
+// start-up. Each noun is a field of Store; store.In(tx) is the same API inside
+// of a transaction of the caller's. Everything is safe for concurrent use,
+// every method takes the context first and honours it, and every error says
+// what happened to what: bad input is an *InvalidError and changes nothing.
+package storage

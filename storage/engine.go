@@ -1,0 +1,104 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/flashstore/flashstore/hooks"
+	"github.com/flashstore/flashstore/migrations"
+)
+
+// engine is what all nouns share: the database, the rules, and the texts of
+// the queries with their table names filled in.
+type engine struct {
+	cfg   Config
+	zone  *time.Location
+	db    *gorm.DB // nil before db.Use
+	texts map[*query]string
+}
+
+func (e *engine) migrations() migrations.Config {
+	return migrations.Config{TablePrefix: e.cfg.TablePrefix}
+}
+
+// open makes the engine ready over db.
+func (e *engine) open(db *gorm.DB) (err error) {
+	if e.zone, err = time.LoadLocation(e.cfg.Rules.Zone); err != nil {
+		return err
+	}
+	e.texts = make(map[*query]string, len(queries))
+	for _, q := range queries {
+		e.texts[q] = q.text(e.cfg.TablePrefix)
+	}
+	e.db = db.Session(&gorm.Session{NewDB: true})
+	return nil
+}
+
+// in returns the engine inside of tx.
+func (e *engine) in(tx *gorm.DB) *engine {
+	inside := *e
+	if e.db != nil {
+		inside.db = tx.Session(&gorm.Session{NewDB: true})
+		// The session's config is a copy: what fails takes back its own part,
+		// whatever the application has set.
+		inside.db.DisableNestedTransaction = false
+	}
+	return &inside
+}
+
+// unit is one transaction, or one read: everything in it happens at one time.
+type unit struct {
+	*engine
+	tx  *gorm.DB
+	now time.Time
+}
+
+func (e *engine) unit(tx *gorm.DB) *unit {
+	return &unit{
+		engine: e,
+		tx:     tx.Session(&gorm.Session{NewDB: true, SkipHooks: true}),
+		now:    e.cfg.Now().UTC().Truncate(time.Millisecond),
+	}
+}
+
+// write runs fn in one transaction, from its start again if it lost against
+// another one; inside of a transaction of the caller's, in a savepoint of it.
+func (e *engine) write(ctx context.Context, fn func(*unit) error) error {
+	if e.db == nil {
+		return ErrNotInUse
+	}
+	return hooks.Transaction(ctx, e.db, func(tx *gorm.DB) error { return fn(e.unit(tx)) })
+}
+
+// snapshot runs fn over one moment of the database.
+func (e *engine) snapshot(ctx context.Context, fn func(*unit) error) error {
+	if e.db == nil {
+		return ErrNotInUse
+	}
+	if hooks.InTransaction(e.db) {
+		return fn(e.unit(e.db.WithContext(ctx)))
+	}
+	return hooks.Transaction(ctx, e.db, func(tx *gorm.DB) error { return fn(e.unit(tx)) },
+		&sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
+}
+
+// read runs fn where a single query is all of it.
+func (e *engine) read(ctx context.Context, fn func(*unit) error) error {
+	if e.db == nil {
+		return ErrNotInUse
+	}
+	return fn(e.unit(e.db.WithContext(ctx)))
+}
+
+// name returns a table's name with the prefix.
+func (e *engine) name(model schema.Tabler) string { return e.cfg.TablePrefix + model.TableName() }
+
+// table begins a statement on a model's table.
+func (u *unit) table(model schema.Tabler) *gorm.DB { return u.tx.Table(u.name(model)) }
+
+// raw begins one of the library's queries.
+func (u *unit) raw(q *query, args ...any) *gorm.DB { return u.tx.Raw(u.texts[q], args...) }

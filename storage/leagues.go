@@ -1,0 +1,247 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// Leagues are the weekly competition. One rule orders a page, a rank and a
+// window (N19): more XP first, then who reached it first, then the smaller
+// user id.
+type Leagues struct{ engine *engine }
+
+// lowestLeague is the id of the league that new users play in; the first
+// migration makes it.
+const lowestLeague = 1
+
+// Standing is a user's place on a board.
+type Standing struct {
+	Rank      int64     `gorm:"-" json:"rank"` // from 1
+	UserID    int64     `gorm:"column:user_id" json:"user_id"`
+	UID       string    `gorm:"column:uid" json:"uid"`
+	Name      string    `gorm:"column:name" json:"name"`
+	LeagueID  int64     `gorm:"column:league_id" json:"league_id"`
+	WeeklyXP  int64     `gorm:"column:weekly_xp" json:"weekly_xp"`
+	ReachedAt time.Time `gorm:"column:reached_at;serializer:flashstore_millis" json:"reached_at"`
+}
+
+// BoardPage is a part of a board.
+type BoardPage struct {
+	Standings []Standing `json:"standings"`
+	Next      Cursor     `json:"next"` // for the page behind it; "": this is the last
+}
+
+// All returns the leagues from the lowest tier to the highest.
+func (s *Leagues) All(ctx context.Context) (leagues []models.League, err error) {
+	err = s.engine.read(ctx, func(u *unit) error { return u.raw(allLeagues).Scan(&leagues).Error })
+	return leagues, err
+}
+
+// BookXP adds XP to a user's standing in the season that a moment falls in,
+// or in the present one if that is settled, and returns the season. Submit
+// does it for sessions; this is for XP of other kinds. It is not repeatable by
+// itself: call it inside of the transaction that notes what it is for, with
+// store.In(tx).
+func (s *Leagues) BookXP(ctx context.Context, userID, xp int64, at time.Time) (season models.Season, err error) {
+	if xp < 0 {
+		return season, invalid("xp", "is %d: give 0 or more", xp)
+	}
+	if at, err = checkTime("at", at); err != nil {
+		return season, err
+	}
+	err = s.engine.write(ctx, func(u *unit) error {
+		user, err := u.lockUser(userID)
+		if err != nil {
+			return err
+		}
+		season, err = u.bookLeagueXP(user, xp, at)
+		return err
+	})
+	return season, err
+}
+
+// Board returns up to limit places of a league's board in a season, from the
+// top or behind a cursor (S11, S17). A cursor of another board or season is
+// refused. By default, with a limit of 0, 50; at the most 1000.
+func (s *Leagues) Board(ctx context.Context, seasonID, leagueID int64, after Cursor, limit int) (page BoardPage, err error) {
+	if limit, err = pageSize(limit); err != nil {
+		return page, err
+	}
+	from := topOf(seasonID, leagueID)
+	if after != "" {
+		if from, err = after.place(seasonID, leagueID); err != nil {
+			return page, err
+		}
+	}
+	err = s.engine.snapshot(ctx, func(u *unit) error {
+		page.Standings, err = u.behind(from, limit+1)
+		return err
+	})
+	if len(page.Standings) > limit {
+		page.Standings = page.Standings[:limit]
+		page.Next = cursorAt(placeOf(seasonID, page.Standings[limit-1]))
+	}
+	return page, err
+}
+
+// Rank returns a user's place in a season, or ErrNotFound when they have not
+// played in it.
+func (s *Leagues) Rank(ctx context.Context, seasonID, userID int64) (standing Standing, err error) {
+	err = s.engine.snapshot(ctx, func(u *unit) error {
+		standing, err = u.standing(seasonID, userID)
+		return err
+	})
+	return standing, err
+}
+
+// Window returns a user's place in a season with up to radius places above
+// and below it, from the top. It returns ErrNotFound when they have not
+// played in it.
+func (s *Leagues) Window(ctx context.Context, seasonID, userID int64, radius int) (window []Standing, err error) {
+	if radius, err = pageSize(radius); err != nil {
+		return nil, err
+	}
+	err = s.engine.snapshot(ctx, func(u *unit) error {
+		own, err := u.standing(seasonID, userID)
+		if err != nil {
+			return err
+		}
+		above, err := u.ahead(placeOf(seasonID, own), radius)
+		if err != nil {
+			return err
+		}
+		below, err := u.behind(placeOf(seasonID, own), radius)
+		window = slices.Concat(above, []Standing{own}, below)
+		return err
+	})
+	return window, err
+}
+
+// The inner part of the boards' queries stands on the covering index alone;
+// names are looked up for the places that are shown.
+var (
+	allLeagues = declare(`SELECT * FROM {leagues} WHERE tier >= 1 ORDER BY tier`,
+		"SEARCH leagues USING INDEX idx_leagues_tier (tier>?)")
+	boardBehind = declare(`
+SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name
+FROM {league_participants} AS p
+JOIN {users} AS users ON users.id = p.user_id
+WHERE p.season_id = ? AND p.league_id = ? AND p.weekly_xp <= ?
+  AND (p.weekly_xp < ? OR (p.reached_at, p.user_id) > (?, ?))
+ORDER BY p.weekly_xp DESC, p.reached_at, p.user_id
+LIMIT ?`,
+		"SEARCH p USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp<?)",
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
+	boardAhead = declare(`
+SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name
+FROM {league_participants} AS p
+JOIN {users} AS users ON users.id = p.user_id
+WHERE p.season_id = ? AND p.league_id = ? AND p.weekly_xp >= ?
+  AND (p.weekly_xp > ? OR (p.reached_at, p.user_id) < (?, ?))
+ORDER BY p.weekly_xp, p.reached_at DESC, p.user_id DESC
+LIMIT ?`,
+		"SEARCH p USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp>?)",
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
+	placeOfUser = declare(`
+SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name
+FROM {league_participants} AS p
+JOIN {users} AS users ON users.id = p.user_id
+WHERE p.user_id = ? AND p.season_id = ?`,
+		"SEARCH p USING INDEX idx_league_participants_user (user_id=? AND season_id=?)",
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
+	countAhead = declare(`
+SELECT (SELECT count(*) FROM {league_participants} AS more
+        WHERE season_id = ? AND league_id = ? AND weekly_xp > ?)
+     + (SELECT count(*) FROM {league_participants} AS equal
+        WHERE season_id = ? AND league_id = ? AND weekly_xp = ?
+          AND (reached_at, user_id) < (?, ?))`,
+		"SCALAR SUBQUERY 1",
+		"SEARCH more USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp>?)",
+		"SCALAR SUBQUERY 2",
+		"SEARCH equal USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp=? AND (reached_at,user_id)<(?,?))")
+)
+
+// bookLeagueXP adds XP to a locked user's standing. One that adds nothing
+// makes a participant all the same.
+func (u *unit) bookLeagueXP(user *models.User, xp int64, at time.Time) (models.Season, error) {
+	season, err := u.openSeason(at)
+	if err != nil {
+		return season, err
+	}
+	row := models.LeagueParticipant{
+		SeasonID: season.ID, LeagueID: user.LeagueID, UserID: user.ID, WeeklyXP: xp, ReachedAt: season.StartsAt,
+	}
+	if xp > 0 {
+		row.ReachedAt = at
+	}
+	// Who plays in a season stays in the league that they began it in.
+	table := u.name(row)
+	upsert := clause.OnConflict{
+		Columns: []clause.Column{{Name: "user_id"}, {Name: "season_id"}},
+		DoUpdates: clause.Assignments(map[string]any{
+			"weekly_xp": gorm.Expr(table + ".weekly_xp + excluded.weekly_xp"),
+			"reached_at": gorm.Expr("CASE WHEN excluded.reached_at > " + table + ".reached_at" +
+				" THEN excluded.reached_at ELSE " + table + ".reached_at END"),
+		}),
+	}
+	return season, u.table(row).Clauses(upsert).Create(&row).Error
+}
+
+// standing returns a user's place with its rank.
+func (u *unit) standing(seasonID, userID int64) (Standing, error) {
+	found, err := first[Standing](u.raw(placeOfUser, userID, seasonID))
+	if err != nil {
+		return Standing{}, err
+	}
+	if found == nil {
+		return Standing{}, fmt.Errorf("user %d in season %d: %w", userID, seasonID, ErrNotFound)
+	}
+	found.Rank, err = u.rank(placeOf(seasonID, *found))
+	return *found, err
+}
+
+// rank returns the rank of p: one more than the places ahead of it.
+func (u *unit) rank(p place) (int64, error) {
+	var ahead int64
+	err := u.raw(countAhead,
+		p.Season, p.League, p.XP,
+		p.Season, p.League, p.XP, p.Reached, p.User).Scan(&ahead).Error
+	return ahead + 1, err
+}
+
+// behind returns up to limit places behind p, ranked.
+func (u *unit) behind(p place, limit int) ([]Standing, error) {
+	var list []Standing
+	err := u.raw(boardBehind, p.Season, p.League, p.XP, p.XP, p.Reached, p.User, limit).Scan(&list).Error
+	if err != nil || len(list) == 0 {
+		return list, err
+	}
+	return list, u.number(p.Season, list)
+}
+
+// ahead returns up to limit places ahead of p, ranked, from the top.
+func (u *unit) ahead(p place, limit int) ([]Standing, error) {
+	var list []Standing
+	err := u.raw(boardAhead, p.Season, p.League, p.XP, p.XP, p.Reached, p.User, limit).Scan(&list).Error
+	if err != nil || len(list) == 0 {
+		return list, err
+	}
+	slices.Reverse(list)
+	return list, u.number(p.Season, list)
+}
+
+// number ranks neighbours from the top by the rank of the first.
+func (u *unit) number(seasonID int64, list []Standing) error {
+	rank, err := u.rank(placeOf(seasonID, list[0]))
+	for i := range list {
+		list[i].Rank = rank + int64(i)
+	}
+	return err
+}

@@ -1,0 +1,28 @@
+package storage
+
+import "regexp"
+
+// query is one statement of the library with the plan that it needs: what
+// EXPLAIN QUERY PLAN must say of it on SQLite, line by line (N12). A test
+// holds every one of them.
+type query struct {
+	sql  string // table names in braces take the prefix
+	plan []string
+}
+
+// queries are all of them.
+var queries []*query
+
+// declare makes a query. It is called for package variables only.
+func declare(sql string, plan ...string) *query {
+	q := &query{sql: sql, plan: plan}
+	queries = append(queries, q)
+	return q
+}
+
+var placeholder = regexp.MustCompile(`\{(\w+)\}`)
+
+// text returns the SQL with the prefix before its table names.
+func (q *query) text(prefix string) string {
+	return placeholder.ReplaceAllString(q.sql, prefix+"$1")
+}

@@ -1,0 +1,71 @@
+package storage
+
+import (
+	"slices"
+
+	"gorm.io/gorm"
+)
+
+// maxVariables is the most that SQLite binds to one statement; what is more
+// is cut into several (T26).
+const maxVariables = 32766
+
+// Pages have this many rows where the caller does not say, and never more
+// than the other.
+const (
+	defaultPage = 50
+	maxPage     = 1000
+)
+
+// pageSize fills in a limit's default and refuses one that makes no sense.
+func pageSize(limit int) (int, error) {
+	switch {
+	case limit == 0:
+		return defaultPage, nil
+	case limit < 0 || limit > maxPage:
+		return 0, invalid("limit", "is %d: give 1 to %d, or 0 for %d", limit, maxPage, defaultPage)
+	}
+	return limit, nil
+}
+
+// first returns the first row of a query, or nil where there is none.
+func first[T any](tx *gorm.DB) (*T, error) {
+	var row T
+	result := tx.Limit(1).Scan(&row)
+	if result.Error != nil || result.RowsAffected == 0 {
+		return nil, result.Error
+	}
+	return &row, nil
+}
+
+// insert writes rows in as few statements as their columns allow.
+func insert[T any](tx *gorm.DB, rows []T, columns int) error {
+	for batch := range slices.Chunk(rows, maxVariables/columns) {
+		if err := tx.Session(&gorm.Session{}).Create(&batch).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find runs a query with values in parts that one statement can bind, leaving
+// room for a few more variables, and gathers the rows.
+func find[T, V any](values []V, query func(part []V) *gorm.DB) ([]T, error) {
+	var all []T
+	for part := range slices.Chunk(values, maxVariables-16) {
+		var rows []T
+		if err := query(part).Scan(&rows).Error; err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	return all, nil
+}
+
+// deref returns what p points to, or the zero value.
+func deref[T any](p *T) (value T) {
+	if p != nil {
+		value = *p
+	}
+	return value
+}

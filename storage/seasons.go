@@ -1,0 +1,91 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm/clause"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// Season returns the season that a moment falls in: Sunday 00:00 to Sunday
+// 00:00 in the rules' zone. It is as stored where it is stored, and otherwise
+// as it will be.
+func (s *Leagues) Season(ctx context.Context, at time.Time) (season models.Season, err error) {
+	err = s.engine.read(ctx, func(u *unit) error {
+		season = seasonOf(at, u.zone)
+		found, err := first[models.Season](u.raw(seasonByID, season.ID))
+		if err == nil && found != nil {
+			season = *found
+		}
+		return err
+	})
+	return season, err
+}
+
+var seasonByID = declare(`SELECT * FROM {seasons} WHERE id = ?`,
+	"SEARCH seasons USING INTEGER PRIMARY KEY (rowid=?)")
+
+// season returns the stored season of a moment and makes it if it is not
+// there yet, past ones as well.
+func (u *unit) season(at time.Time) (models.Season, error) {
+	season := seasonOf(at, u.zone)
+	found, err := first[models.Season](u.raw(seasonByID, season.ID))
+	if err != nil {
+		return models.Season{}, err
+	}
+	if found != nil {
+		return *found, nil
+	}
+	once := clause.OnConflict{DoNothing: true}
+	return season, u.table(season).Clauses(once).Create(&season).Error
+}
+
+// openSeason returns the season that XP of a moment goes to: its own, or the
+// present one if its own is settled.
+func (u *unit) openSeason(at time.Time) (models.Season, error) {
+	season, err := u.season(at)
+	if err != nil || season.SettledAt == nil {
+		return season, err
+	}
+	return u.season(u.now)
+}
+
+// seasonOf computes the season of a moment. Its id is its first day, so that
+// it does not depend on which season was made first.
+func seasonOf(at time.Time, zone *time.Location) models.Season {
+	local := at.In(zone)
+	year, month, day := local.Date()
+	day -= int(local.Weekday())
+	first := time.Date(year, month, day, 12, 0, 0, 0, time.UTC)
+	return models.Season{
+		ID:       int64(first.Year()*10000 + int(first.Month())*100 + first.Day()),
+		StartsAt: startOfDay(year, month, day, zone).UTC(),
+		EndsAt:   startOfDay(year, month, day+7, zone).UTC(),
+		Zone:     zone.String(),
+	}
+}
+
+// startOfDay returns the first moment of a day. Where the clocks go forward at
+// midnight that is 01:00; where they go back over it, the earlier midnight.
+func startOfDay(year int, month time.Month, day int, zone *time.Location) time.Time {
+	noon := time.Date(year, month, day, 12, 0, 0, 0, zone)
+	year, month, day = noon.Date()
+	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	if t.Day() != day {
+		// There is no midnight: the day begins when the clocks change.
+		_, t = t.ZoneBounds()
+		return t
+	}
+	changed, _ := t.ZoneBounds()
+	if changed.IsZero() {
+		return t
+	}
+	if earlier := changed.Add(-time.Nanosecond); earlier.Day() == day && earlier.After(t.Add(-2*time.Hour)) {
+		// The day had begun before the clocks went back.
+		_, before := changed.Add(-time.Nanosecond).Zone()
+		return time.Date(year, month, day, 0, 0, 0, 0, time.FixedZone("", before)).In(zone)
+	}
+	return t
+}

@@ -1,0 +1,118 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/hooks"
+	"github.com/flashstore/flashstore/migrations"
+)
+
+// Name is the plugin's key in gorm.Config.Plugins.
+const Name = "flashstore:storage"
+
+// Store is FlashMath's storage: a gorm.Plugin whose fields are the nouns of
+// the game. Make one with New for each *gorm.DB. It is safe for concurrent
+// use; before db.Use its methods return ErrNotInUse.
+type Store struct {
+	Users    *Users
+	Sessions *Sessions
+	Answers  *Answers
+	Mastery  *Mastery
+	Leagues  *Leagues
+	Shop     *Shop
+	Coins    *Coins
+	Rollups  *Rollups
+
+	engine *engine
+	hooks  *hooks.Plugin // brought along, or nil
+}
+
+var _ gorm.Plugin = (*Store)(nil)
+
+// New returns the store. A Config that makes no sense comes back as an error
+// of db.Use.
+func New(cfg Config) *Store { return over(&engine{cfg: cfg.withDefaults()}) }
+
+// over returns the API over an engine.
+func over(e *engine) *Store {
+	return &Store{
+		Users:    &Users{e},
+		Sessions: &Sessions{e},
+		Answers:  &Answers{e},
+		Mastery:  &Mastery{e},
+		Leagues:  &Leagues{e},
+		Shop:     &Shop{e},
+		Coins:    &Coins{e},
+		Rollups:  &Rollups{e},
+		engine:   e,
+	}
+}
+
+// Name returns the plugin's name.
+func (s *Store) Name() string { return Name }
+
+// Initialize looks whether the database can hold the store, brings hooks
+// along on SQLite, and applies what migrations are pending. It is called by
+// db.Use.
+func (s *Store) Initialize(db *gorm.DB) error {
+	cfg := s.engine.cfg
+	if err := cfg.validate(); err != nil {
+		return err
+	}
+	ctx := db.Statement.Context
+	if cfg.Migrate != MigrateSkip {
+		// Before anything is changed, hooks' pragmas included.
+		if err := s.checkSchema(ctx, db); err != nil {
+			return err
+		}
+	}
+	if err := s.bringHooks(db); err != nil {
+		return err
+	}
+	if cfg.Migrate == MigrateApply {
+		if _, err := migrations.Up(ctx, db, s.engine.migrations()); err != nil {
+			return errors.Join(err, s.Close())
+		}
+	}
+	return s.engine.open(db)
+}
+
+// checkSchema refuses a database that is not ours, or that is pending where
+// the application wants it to be up to date.
+func (s *Store) checkSchema(ctx context.Context, db *gorm.DB) error {
+	err := migrations.Check(ctx, db, s.engine.migrations())
+	if errors.Is(err, migrations.ErrPending) && s.engine.cfg.Migrate == MigrateApply {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) bringHooks(db *gorm.DB) error {
+	if _, ok := db.Config.Plugins[hooks.Name]; ok || db.Name() != "sqlite" {
+		return nil
+	}
+	plugin := hooks.New(s.engine.cfg.Hooks)
+	if err := db.Use(plugin); err != nil {
+		return fmt.Errorf("take hooks in use: %w", err)
+	}
+	s.hooks = plugin
+	return nil
+}
+
+// Close closes the connections that the store opened: those of the hooks
+// plugin, where it brought it along. It may be called more than once.
+func (s *Store) Close() error {
+	if s.hooks == nil {
+		return nil
+	}
+	return s.hooks.Close()
+}
+
+// In returns the same store inside of tx, a transaction of the caller's: what
+// its methods write commits or rolls back with tx. A method that fails takes
+// back its own part and leaves the rest of tx as it was.
+func (s *Store) In(tx *gorm.DB) *Store { return over(s.engine.in(tx)) }

@@ -1,0 +1,196 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm/clause"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// Users are the learners.
+type Users struct{ engine *engine }
+
+// NewUser is what Create takes.
+type NewUser struct {
+	// UID is any text by which the application knows the user. By default,
+	// a new UUID of version 7.
+	UID string
+	// Email is stored trimmed and in lower case. By default, none.
+	Email string
+	// Name is what others see. By default, nothing.
+	Name string
+}
+
+// UserUpdate says what to change: a nil field stays as it is.
+type UserUpdate struct {
+	Email *string // "" takes the e-mail away
+	Name  *string
+}
+
+// Create stores a new user at level 1, in the lowest league, with the coins
+// to start with and their ledger entry. It returns ErrTaken when another user
+// has the uid or the e-mail.
+func (s *Users) Create(ctx context.Context, in NewUser) (user models.User, err error) {
+	err = s.engine.write(ctx, func(u *unit) error {
+		user, err = u.createUser(in)
+		return err
+	})
+	return user, err
+}
+
+// Ensure returns the user with the uid of in, and creates it if there is none
+// yet. An existing user is returned as it is, whatever else in says.
+func (s *Users) Ensure(ctx context.Context, in NewUser) (user models.User, err error) {
+	if strings.TrimSpace(in.UID) == "" {
+		return user, invalid("uid", "is empty")
+	}
+	err = s.engine.write(ctx, func(u *unit) error {
+		found, err := u.findUser(userByUID, strings.TrimSpace(in.UID))
+		if err != nil || found != nil {
+			user = deref(found)
+			return err
+		}
+		user, err = u.createUser(in)
+		return err
+	})
+	return user, err
+}
+
+// Get returns the user of that id, or ErrNotFound.
+func (s *Users) Get(ctx context.Context, id int64) (models.User, error) {
+	return s.one(ctx, userByID, id)
+}
+
+// ByUID returns the user whom the application knows by uid, or ErrNotFound.
+func (s *Users) ByUID(ctx context.Context, uid string) (models.User, error) {
+	return s.one(ctx, userByUID, strings.TrimSpace(uid))
+}
+
+// ByEmail returns the user with that e-mail in any case, or ErrNotFound.
+func (s *Users) ByEmail(ctx context.Context, email string) (models.User, error) {
+	return s.one(ctx, userByEmail, normalizeEmail(email))
+}
+
+// Update changes a user and returns it as it is then. It returns ErrNotFound,
+// or ErrTaken when another user has the e-mail.
+func (s *Users) Update(ctx context.Context, id int64, change UserUpdate) (user models.User, err error) {
+	err = s.engine.write(ctx, func(u *unit) error {
+		locked, err := u.lockUser(id)
+		if err != nil {
+			return err
+		}
+		if change.Email != nil {
+			locked.Email = normalizeEmail(*change.Email)
+			if err := u.checkFree(userByEmail, locked.Email, id); err != nil {
+				return fmt.Errorf("e-mail %q: %w", locked.Email, err)
+			}
+		}
+		if change.Name != nil {
+			locked.Name = strings.TrimSpace(*change.Name)
+		}
+		locked.UpdatedAt = u.now
+		user = *locked
+		return u.saveUser(locked, "email", "name", "updated_at")
+	})
+	return user, err
+}
+
+// List returns up to limit users with ids greater than after, in the order of
+// their ids: pass the last id of a page for the next one. By default, with a
+// limit of 0, 50; at the most 1000.
+func (s *Users) List(ctx context.Context, after int64, limit int) (users []models.User, err error) {
+	limit, err = pageSize(limit)
+	if err != nil {
+		return nil, err
+	}
+	err = s.engine.read(ctx, func(u *unit) error {
+		return u.raw(usersAfter, after, limit).Scan(&users).Error
+	})
+	return users, err
+}
+
+func (s *Users) one(ctx context.Context, q *query, key any) (user models.User, err error) {
+	err = s.engine.read(ctx, func(u *unit) error {
+		found, err := u.findUser(q, key)
+		if err == nil && found == nil {
+			err = fmt.Errorf("user %v: %w", key, ErrNotFound)
+		}
+		user = deref(found)
+		return err
+	})
+	return user, err
+}
+
+var (
+	userByID = declare(`SELECT * FROM {users} WHERE id = ?`,
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
+	userByUID = declare(`SELECT * FROM {users} WHERE uid = ?`,
+		"SEARCH users USING INDEX idx_users_uid (uid=?)")
+	userByEmail = declare(`SELECT * FROM {users} WHERE email = ?`,
+		"SEARCH users USING INDEX idx_users_email (email=?)")
+	usersAfter = declare(`SELECT * FROM {users} WHERE id > ? ORDER BY id LIMIT ?`,
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid>?)")
+)
+
+// findUser returns a user, or nil where there is none.
+func (u *unit) findUser(q *query, key any) (*models.User, error) {
+	return first[models.User](u.raw(q, key))
+}
+
+// lockUser returns a user whom nobody else changes until the transaction's
+// end: SQLite's writer is alone, PostgreSQL locks the row.
+func (u *unit) lockUser(id int64) (*models.User, error) {
+	lock := clause.Locking{Strength: clause.LockingStrengthUpdate}
+	user, err := first[models.User](u.table(models.User{}).Clauses(lock).Where("id = ?", id))
+	if err == nil && user == nil {
+		err = fmt.Errorf("user %d: %w", id, ErrNotFound)
+	}
+	return user, err
+}
+
+func (u *unit) createUser(in NewUser) (models.User, error) {
+	user := models.User{
+		UID: strings.TrimSpace(in.UID), Email: normalizeEmail(in.Email), Name: strings.TrimSpace(in.Name),
+		Level: u.cfg.Rules.level(0), LeagueID: lowestLeague,
+		CreatedAt: u.now, UpdatedAt: u.now, LastActiveAt: u.now,
+	}
+	if user.UID == "" {
+		user.UID = models.NewID().String()
+	}
+	if err := u.checkFree(userByUID, user.UID, 0); err != nil {
+		return models.User{}, fmt.Errorf("uid %q: %w", user.UID, err)
+	}
+	if err := u.checkFree(userByEmail, user.Email, 0); err != nil {
+		return models.User{}, fmt.Errorf("e-mail %q: %w", user.Email, err)
+	}
+	if err := u.table(user).Create(&user).Error; err != nil {
+		return models.User{}, err
+	}
+	welcome := entry{id: models.NewID(), delta: u.cfg.Rules.StartCoins, reason: ReasonWelcome}
+	if err := u.credit(&user, welcome); err != nil {
+		return models.User{}, err
+	}
+	return user, u.saveUser(&user, "coins")
+}
+
+// checkFree returns ErrTaken when a user other than self has the key.
+func (u *unit) checkFree(q *query, key string, self int64) error {
+	if key == "" {
+		return nil
+	}
+	user, err := u.findUser(q, key)
+	if err == nil && user != nil && user.ID != self {
+		err = ErrTaken
+	}
+	return err
+}
+
+// saveUser writes the named columns of user.
+func (u *unit) saveUser(user *models.User, columns ...string) error {
+	return u.table(user).Model(user).Select(columns).Updates(user).Error
+}
+
+func normalizeEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
