@@ -162,6 +162,7 @@ SELECT (SELECT count(*) FROM {league_participants} AS more
      + (SELECT count(*) FROM {league_participants} AS equal
         WHERE season_id = ? AND league_id = ? AND weekly_xp = ?
           AND (reached_at, user_id) < (?, ?))`,
+		"SCAN CONSTANT ROW",
 		"SCALAR SUBQUERY 1",
 		"SEARCH more USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp>?)",
 		"SCALAR SUBQUERY 2",

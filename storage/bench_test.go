@@ -1,0 +1,93 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/flashstore/flashstore/hooks"
+	"github.com/flashstore/flashstore/models"
+)
+
+// BenchmarkSubmit10000 books one session of 10,000 answers (S67: under a
+// second), at the default durability and at the safe one.
+func BenchmarkSubmit10000(b *testing.B) {
+	for _, durability := range []hooks.Durability{hooks.Balanced, hooks.Safe} {
+		b.Run(durability.String(), func(b *testing.B) {
+			store, user := openBenchmark(b, durability)
+			for b.Loop() {
+				b.StopTimer()
+				s := benchmarkSession(user, 10_000)
+				b.StartTimer()
+				if _, err := store.Sessions.Submit(context.Background(), s); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(10_000*float64(b.N)/b.Elapsed().Seconds(), "answers/s")
+		})
+	}
+}
+
+// BenchmarkSubmit20 books sessions of the usual length, one after the other.
+func BenchmarkSubmit20(b *testing.B) {
+	store, user := openBenchmark(b, hooks.Balanced)
+	for b.Loop() {
+		if _, err := store.Sessions.Submit(context.Background(), benchmarkSession(user, 20)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRecent1000x100 reads 100 recent answers a thousand times (S68:
+// under half a second).
+func BenchmarkRecent1000x100(b *testing.B) {
+	store, user := openBenchmark(b, hooks.Balanced)
+	if _, err := store.Sessions.Submit(context.Background(), benchmarkSession(user, 10_000)); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		for range 1000 {
+			answers, err := store.Answers.Recent(context.Background(), user, 100)
+			if err != nil || len(answers) != 100 {
+				b.Fatal(len(answers), err)
+			}
+		}
+	}
+}
+
+func openBenchmark(b *testing.B, durability hooks.Durability) (*Store, int64) {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "bench.db")
+	db, err := gorm.Open(sqlite.Open(path), &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		b.Fatal(err)
+	}
+	store := New(Config{Hooks: hooks.Config{Durability: durability}})
+	if err := db.Use(store); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = store.Close() })
+	user, err := store.Users.Create(context.Background(), NewUser{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return store, user.ID
+}
+
+// benchmarkSession makes a session over the facts of one operation.
+func benchmarkSession(user int64, answers int) Submission {
+	now := time.Now()
+	s := Submission{UserID: user, ID: models.NewID(), Operation: "addition", StartedAt: now.Add(-time.Minute), EndedAt: now}
+	for i := range answers {
+		s.Answers = append(s.Answers, Answer{
+			ID: models.NewID(), Fact: fmt.Sprintf("%d + %d = ?", i%13, i/13%13), Correct: i%5 != 0, ResponseMS: int64(800 + i%3000), At: now,
+		})
+	}
+	return s
+}

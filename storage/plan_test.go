@@ -1,0 +1,253 @@
+package storage
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// TestPlans holds every query of the library to the plan that it declares
+// (S36, S37, S44, N12): SEARCH, no full scan, no temporary B-tree. Among them
+// are the seed's five indexes (S38–S42), some of them as primary keys.
+func TestPlans(t *testing.T) {
+	db, _ := openPlanned(t)
+	for _, q := range queries {
+		sql := strings.TrimSpace(q.text(""))
+		t.Run(firstLine(sql), func(t *testing.T) {
+			got := explain(t, db, sql)
+			if diff := cmp.Diff(q.plan, got); diff != "" {
+				t.Errorf("plan of\n%s\n(-declared +is)\n%s", sql, diff)
+			}
+			if bad := badStep(q.plan); bad != "" {
+				t.Errorf("declares %q", bad)
+			}
+		})
+	}
+}
+
+// TestEveryStatementHasAPlan runs the whole API, catches every statement that
+// GORM runs for it, and holds those that no query declares, the updates and
+// deletes built of clauses, to the same rule. It fails too when a declared
+// query is never run.
+func TestEveryStatementHasAPlan(t *testing.T) {
+	db, store := openPlanned(t)
+	caught := catchStatements(t, db)
+	useEverything(t, store)
+	if len(caught.texts) < len(queries) {
+		t.Fatalf("caught %d statements, fewer than the %d queries", len(caught.texts), len(queries))
+	}
+	run := caught.list()
+	for _, sql := range run {
+		if strings.HasPrefix(sql, "SAVEPOINT") || strings.HasPrefix(sql, "INSERT") && !strings.Contains(sql, "SELECT") {
+			continue
+		}
+		if bad := badStep(explain(t, db, sql)); bad != "" {
+			t.Errorf("%s\nneeds %q", sql, bad)
+		}
+	}
+	for _, q := range queries {
+		pattern := collapseLists(q.text(""))
+		if !slices.ContainsFunc(run, func(sql string) bool { return collapseLists(sql) == pattern }) {
+			t.Errorf("no test of the API runs\n%s", q.text(""))
+		}
+	}
+}
+
+// TestBadPlansAreSeen shows that the two tests above can fail.
+func TestBadPlansAreSeen(t *testing.T) {
+	db, _ := openPlanned(t)
+	for sql, want := range map[string]string{
+		"SELECT * FROM users WHERE name = ?":                                 "SCAN users",
+		"SELECT * FROM answer_events WHERE user_id = ? ORDER BY fact":        "USE TEMP B-TREE FOR ORDER BY",
+		"SELECT user_id FROM league_participants ORDER BY weekly_xp LIMIT ?": "SCAN league_participants",
+	} {
+		if got := badStep(explain(t, db, sql)); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+	}
+}
+
+func openPlanned(t *testing.T) (*gorm.DB, *Store) {
+	t.Helper()
+	db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "plan.db")), &gorm.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := New(Config{})
+	if err := db.Use(store); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return db, store
+}
+
+// explain returns the steps of a statement's plan. A list of one makes SQLite
+// plan IN as an equality; here it has three.
+func explain(t *testing.T, db *gorm.DB, sql string) []string {
+	t.Helper()
+	sql = strings.ReplaceAll(sql, "IN ?", "IN (?,?,?)")
+	args := make([]any, strings.Count(sql, "?"))
+	for i := range args {
+		args[i] = 1
+	}
+	var rows []struct{ Detail string }
+	if err := db.Raw("EXPLAIN QUERY PLAN "+sql, args...).Scan(&rows).Error; err != nil {
+		t.Fatalf("explain %s: %v", sql, err)
+	}
+	var steps []string
+	for _, row := range rows {
+		steps = append(steps, row.Detail)
+	}
+	return steps
+}
+
+// badStep returns the first step that reads a whole table or sorts by hand.
+func badStep(plan []string) string {
+	for _, step := range plan {
+		if step == "SCAN CONSTANT ROW" {
+			continue // a SELECT without a table
+		}
+		if strings.HasPrefix(step, "SCAN ") || strings.Contains(step, "TEMP B-TREE") || strings.Contains(step, "AUTOMATIC") {
+			return step
+		}
+	}
+	return ""
+}
+
+func firstLine(sql string) string { return strings.SplitN(sql, "\n", 2)[0] }
+
+// collapseLists makes statements equal that differ in the length of a list.
+func collapseLists(sql string) string {
+	for strings.Contains(sql, "?,?") {
+		sql = strings.ReplaceAll(sql, "?,?", "?")
+	}
+	return strings.ReplaceAll(sql, "IN (?)", "IN ?")
+}
+
+// statements are the texts of what GORM has run.
+type statements struct {
+	mu    sync.Mutex
+	texts map[string]bool
+}
+
+func (s *statements) list() []string {
+	var list []string
+	for sql := range s.texts {
+		list = append(list, sql)
+	}
+	return list
+}
+
+func catchStatements(t *testing.T, db *gorm.DB) *statements {
+	t.Helper()
+	caught := &statements{texts: map[string]bool{}}
+	note := func(tx *gorm.DB) {
+		caught.mu.Lock()
+		defer caught.mu.Unlock()
+		caught.texts[tx.Statement.SQL.String()] = true
+	}
+	calls := db.Callback()
+	for _, err := range []error{
+		calls.Create().After("*").Register("test:catch", note),
+		calls.Query().After("*").Register("test:catch", note),
+		calls.Update().After("*").Register("test:catch", note),
+		calls.Delete().After("*").Register("test:catch", note),
+		calls.Row().After("*").Register("test:catch", note),
+		calls.Raw().After("*").Register("test:catch", note),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return caught
+}
+
+// useEverything calls each method of the store once or more.
+func useEverything(t *testing.T, store *Store) {
+	t.Helper()
+	ctx := context.Background()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	user, err := store.Users.Create(ctx, NewUser{UID: "ada", Email: "ada@class.example"})
+	check(err)
+	ended := time.Now().Add(-time.Hour)
+	early, late := models.NewID(), models.NewID()
+	submit := func(id models.ID) Submission {
+		return Submission{
+			UserID: user.ID, ID: models.NewID(), Operation: "addition", StartedAt: ended.Add(-time.Minute), EndedAt: ended,
+			Answers: []Answer{{ID: id, Fact: "1+1", Correct: true, ResponseMS: 900, At: ended}},
+		}
+	}
+	for _, id := range []models.ID{late, early} { // the second one is folded again from the log
+		receipt, err := store.Sessions.Submit(ctx, submit(id))
+		check(err)
+		_, err = store.Leagues.Board(ctx, receipt.SeasonID, user.LeagueID, "", 0)
+		check(err)
+		_, err = store.Leagues.Rank(ctx, receipt.SeasonID, user.ID)
+		check(err)
+		_, err = store.Leagues.Window(ctx, receipt.SeasonID, user.ID, 2)
+		check(err)
+	}
+	_, err = store.Leagues.BookXP(ctx, user.ID, 3, ended)
+	check(err)
+	_, err = store.Leagues.Season(ctx, ended)
+	check(err)
+	_, err = store.Leagues.All(ctx)
+	check(err)
+	_, err = store.Sessions.Recent(ctx, user.ID, 0)
+	check(err)
+	_, err = store.Answers.Append(ctx, user.ID, SingleAnswer{Answer: submit(models.NewID()).Answers[0], Operation: "addition"})
+	check(err)
+	_, err = store.Answers.Recent(ctx, user.ID, 0)
+	check(err)
+	_, err = store.Mastery.Fact(ctx, user.ID, "addition", "1+1")
+	check(err)
+	_, err = store.Mastery.Operation(ctx, user.ID, "addition")
+	check(err)
+	_, err = store.Mastery.Weakest(ctx, user.ID, "", 0)
+	check(err)
+	item, err := store.Shop.Put(ctx, models.ShopItem{Slug: "cap", Slot: "head", Price: 10, Active: true})
+	check(err)
+	_, err = store.Shop.Put(ctx, item)
+	check(err)
+	purchase := models.NewID()
+	for range 2 {
+		_, err = store.Shop.Purchase(ctx, user.ID, item.ID, purchase)
+		check(err)
+	}
+	check(store.Shop.Equip(ctx, user.ID, item.ID))
+	_, err = store.Shop.Inventory(ctx, user.ID)
+	check(err)
+	check(store.Shop.Unequip(ctx, user.ID, "head"))
+	_, err = store.Shop.Catalogue(ctx)
+	check(err)
+	_, err = store.Coins.Ledger(ctx, user.ID, 0, 0)
+	check(err)
+	_, err = store.Coins.ReconcileAll(ctx)
+	check(err)
+	_, err = store.Rollups.Run(ctx)
+	check(err)
+	_, err = store.Rollups.OfUser(ctx, user.ID)
+	check(err)
+	_, err = store.Users.List(ctx, 0, 0)
+	check(err)
+	name := "Ada L."
+	_, err = store.Users.Update(ctx, user.ID, UserUpdate{Name: &name})
+	check(err)
+	_, err = store.Users.Get(ctx, user.ID)
+	check(err)
+}
