@@ -40,7 +40,11 @@ func (c *connector) open() *sql.DB { return sql.OpenDB(c) }
 
 // Connect opens a connection, sets its pragmas and reads them back.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.driver.Open(c.src.dsn(c.cfg, c.role))
+	var conn driver.Conn
+	err := waitWhileBusy(ctx, c.cfg.BusyTimeout, func() (err error) {
+		conn, err = c.driver.Open(c.src.dsn(c.cfg, c.role))
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", c.src.base, err)
 	}

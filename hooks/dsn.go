@@ -24,6 +24,9 @@ var decided = []string{
 	"_sync", "_query_only", "_txlock", "_stmt_cache_size", "cache",
 }
 
+// uriOnly are SQLite's own parameters, which it reads in a "file:" name only.
+var uriOnly = []string{"mode", "cache", "immutable"}
+
 // privateMemory numbers the in-memory databases that have no name.
 var privateMemory atomic.Int64
 
@@ -34,12 +37,18 @@ func parseDSN(dsn string) (source, error) {
 	if err != nil {
 		return source{}, fmt.Errorf("read the data source name %q: %w", dsn, err)
 	}
+	if !strings.HasPrefix(base, "file:") {
+		// The driver gives SQLite the bare path: "x.db?mode=memory" is a file.
+		for _, key := range uriOnly {
+			params.Del(key)
+		}
+	}
 	src := source{base: base, params: params}
 	mode := params.Get("mode")
 	src.readOnly = mode == "ro" || params.Get("immutable") == "1"
 	name := strings.TrimPrefix(base, "file:")
 	src.memory = name == "" || name == ":memory:" || mode == "memory" || params.Get("vfs") == "memdb"
-	if src.memory && params.Get("vfs") != "memdb" {
+	if shared := params.Get("vfs") == "memdb" && strings.HasPrefix(name, "/"); src.memory && !shared {
 		src.base = "file:/" + memoryName(name, params.Get("cache"))
 		params.Del("mode")
 		params.Set("vfs", "memdb")
@@ -66,14 +75,14 @@ func (s source) dsn(c Config, r role) string {
 	for key, values := range s.params {
 		params[key] = values
 	}
+	// The driver reads the file as it opens it. Under another program's lock it
+	// comes back at once, and the wait is the connector's, under its context.
+	params.Set("_busy_timeout", "0")
 	if c.StatementCache > 0 {
 		params.Set("_stmt_cache_size", strconv.Itoa(c.StatementCache))
 	}
 	if r == direct {
 		params.Set("_txlock", "immediate")
-	}
-	if len(params) == 0 {
-		return s.base
 	}
 	return s.base + "?" + params.Encode()
 }

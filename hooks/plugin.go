@@ -90,7 +90,7 @@ func WithWriter(ctx context.Context, db *gorm.DB, fn func(conn *sql.Conn) error)
 	if err != nil {
 		return fmt.Errorf("find the database's connections: %w", err)
 	}
-	if p, ok := db.Config.Plugins[Name].(*Plugin); ok {
+	if p, ok := db.Plugins[Name].(*Plugin); ok {
 		ticket, err := p.pool.lane.enter(ctx)
 		if err != nil {
 			return err
@@ -139,7 +139,7 @@ func openPool(cfg Config, driver *sqlite3.SQLiteDriver, src source) (*pool, erro
 		p.readers = of(reader, nil)
 		p.readers.SetMaxOpenConns(cfg.MaxReaders)
 		p.readers.SetMaxIdleConns(cfg.idleReaders())
-		p.router = newRouter(p.readers)
+		p.router = newRouter(of(reader, nil))
 	}
 	if err := p.check(cfg, src); err != nil {
 		return nil, errors.Join(err, p.Close())

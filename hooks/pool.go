@@ -28,7 +28,7 @@ var (
 // reads reports whether query goes to a reader.
 func (p *pool) reads(ctx context.Context, query string) (bool, error) {
 	if p.readers == nil {
-		return false, nil
+		return false, refuseTransactionControl(query)
 	}
 	return p.router.readsOnly(ctx, query)
 }
@@ -157,7 +157,7 @@ func (p *pool) Close() error { return p.direct.Close() }
 func (p *pool) closeOthers() error {
 	var err error
 	if p.readers != nil {
-		err = p.readers.Close()
+		err = errors.Join(p.router.readers.Close(), p.readers.Close())
 	}
 	return errors.Join(err, p.writer.Close())
 }

@@ -10,9 +10,10 @@ import (
 // session. GORM's store of prepared statements waits for itself where a pool
 // has one connection (T7, go-gorm/gorm#7350); the driver's own cache of
 // statements does the work instead.
-func takeOffPreparedStatements(db *gorm.DB) error {
+func takeOffPreparedStatements(db *gorm.DB, opened *pool) error {
 	if wrapped, ok := db.ConnPool.(*gorm.PreparedStmtDB); ok {
 		wrapped.Close()
+		wrapped.ConnPool = opened // sessions inside of a transaction ask it for db.DB()
 	}
 	db.PrepareStmt = false
 	calls := db.Callback()

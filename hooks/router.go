@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -22,12 +23,17 @@ const routesKept = 4096
 // that INSERT … RETURNING and WITH … INSERT go right (T11). It is safe for
 // concurrent use.
 type router struct {
-	readers *sql.DB
+	readers *sql.DB // its own: a write must not wait until a reading has ended
 	mu      sync.RWMutex
 	reads   map[string]bool // by SQL text
 }
 
+// askedAtOnce bounds the connections on which statements are prepared to see
+// what they do.
+const askedAtOnce = 2
+
 func newRouter(readers *sql.DB) *router {
+	readers.SetMaxOpenConns(askedAtOnce)
 	return &router{readers: readers, reads: map[string]bool{}}
 }
 
@@ -41,10 +47,10 @@ func (r *router) readsOnly(ctx context.Context, query string) (bool, error) {
 	if known {
 		return reads, nil
 	}
-	switch keyword := firstKeyword(query); {
-	case transactionControl[keyword]:
-		return false, ErrTransactionControl
-	case isScript(query), keyword == "PRAGMA" && setsPragma(query):
+	if err := refuseTransactionControl(query); err != nil {
+		return false, err
+	}
+	if isScript(query) || firstKeyword(query) == "PRAGMA" && setsPragma(query) {
 		return false, nil
 	}
 	reads, err := r.ask(ctx, query)
@@ -86,9 +92,16 @@ var transactionControl = map[string]bool{
 	"BEGIN": true, "COMMIT": true, "END": true, "ROLLBACK": true, "SAVEPOINT": true, "RELEASE": true,
 }
 
+func refuseTransactionControl(query string) error {
+	if transactionControl[firstKeyword(query)] {
+		return ErrTransactionControl
+	}
+	return nil
+}
+
 // firstKeyword returns the first word of query in upper case.
 func firstKeyword(query string) string {
-	query = strings.TrimLeft(query, " \t\r\n(")
+	query = trimComments(query)
 	end := strings.IndexFunc(query, func(c rune) bool {
 		return (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
 	})
@@ -98,9 +111,31 @@ func firstKeyword(query string) string {
 	return strings.ToUpper(query)
 }
 
+// trimComments cuts off what may stand before a statement: space, empty
+// statements and comments.
+func trimComments(query string) string {
+	for {
+		query = strings.TrimLeft(query, " \t\r\n\f;(\ufeff")
+		switch {
+		case strings.HasPrefix(query, "--"):
+			_, query, _ = strings.Cut(query, "\n")
+		case strings.HasPrefix(query, "/*"):
+			_, query, _ = strings.Cut(query, "*/")
+		default:
+			return query
+		}
+	}
+}
+
+// asksPragma finds the pragmas whose argument in parentheses is what they are
+// asked about, not a value that they set.
+var asksPragma = regexp.MustCompile(`(?i)\b(table_x?info|table_list|index_x?info|index_list|foreign_key_list|foreign_key_check|integrity_check|quick_check)\s*\(`)
+
 // setsPragma reports whether a PRAGMA does something. SQLite counts many of
-// these as reading, because what they change is not in the file; they belong
-// to the connection that writes.
+// these as reading, because what they change is not in the file, and sets some
+// while it prepares them: they belong to the connection that writes, and a
+// reader must not even be asked.
 func setsPragma(query string) bool {
-	return strings.ContainsRune(query, '=') || strings.Contains(strings.ToLower(query), "optimize")
+	return strings.ContainsRune(query, '=') || strings.Contains(strings.ToLower(query), "optimize") ||
+		strings.ContainsRune(query, '(') && !asksPragma.MatchString(query)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ var (
 	_ driver.QueryerContext     = (*writerConn)(nil)
 	_ driver.ConnPrepareContext = (*writerConn)(nil)
 	_ driver.SessionResetter    = (*writerConn)(nil)
+	_ driver.Validator          = (*writerConn)(nil)
 )
 
 // BeginTx begins a transaction that holds the write lock from its start: a
@@ -95,6 +97,13 @@ func (c *writerConn) ResetSession(context.Context) error {
 	return nil
 }
 
+// IsValid is called by database/sql after each use of the connection. What
+// somebody began by text is rolled back here already, so that it does not hold
+// the write lock until the next use. Having this method and ResetSession also
+// makes database/sql keep the connection when a transaction's context ends;
+// a new one in its place would begin with an empty database in memory.
+func (c *writerConn) IsValid() bool { return c.ResetSession(context.Background()) == nil }
+
 // run runs one statement. In a transaction the write lock is held and there
 // is nothing to wait for; on its own, a single statement that another process
 // stopped is run again. A script is not: its first statements are done.
@@ -123,11 +132,18 @@ func (c *writerConn) setBusyTimeout(d time.Duration) error {
 }
 
 // isScript reports whether query holds more than one statement, or might: a
-// semicolon with anything but space behind it.
+// semicolon, not of a text or a comment, with anything but space behind it.
 func isScript(query string) bool {
+	if !strings.Contains(query, ";") {
+		return false
+	}
+	query = quoted.ReplaceAllLiteralString(query, " ")
 	i := strings.IndexByte(query, ';')
 	return i >= 0 && strings.TrimRight(query[i:], "; \t\r\n") != ""
 }
+
+// quoted finds texts, quoted names and comments.
+var quoted = regexp.MustCompile("(?s)'[^']*'|\"[^\"]*\"|`[^`]*`|\\[[^]]*\\]|--[^\n]*|/\\*.*?\\*/")
 
 // writerTx is a transaction of the writer as database/sql drives it.
 type writerTx struct {

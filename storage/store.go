@@ -92,7 +92,7 @@ func (s *Store) checkSchema(ctx context.Context, db *gorm.DB) error {
 }
 
 func (s *Store) bringHooks(db *gorm.DB) error {
-	if _, ok := db.Config.Plugins[hooks.Name]; ok || db.Name() != "sqlite" {
+	if _, ok := db.Plugins[hooks.Name]; ok || db.Name() != "sqlite" {
 		return nil
 	}
 	plugin := hooks.New(s.engine.cfg.Hooks)

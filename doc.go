@@ -1,0 +1,16 @@
+// Package flashstore makes SQLite safe and fast under GORM, and on top of
+// that is the storage of FlashMath, an arithmetic-training game.
+//
+// Its rooms are packages of their own:
+//
+//   - hooks: SQLite under any GORM application, with one db.Use
+//   - storage: the game's users, sessions, mastery, leagues, shop and coins,
+//     with one db.Use
+//   - models: their rows
+//   - migrations: their schema's history
+//   - maintenance: checkpoint, vacuum, backup, check and statistics of any
+//     GORM + SQLite database
+//   - cmd/flashstore: the command line
+//
+// Start with the README, or with the Example of this package.
+package flashstore

@@ -1,0 +1,178 @@
+package flashstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/hooks"
+	"github.com/flashstore/flashstore/maintenance"
+	"github.com/flashstore/flashstore/models"
+	"github.com/flashstore/flashstore/storage"
+)
+
+// tempDir returns a folder for an example's database.
+func tempDir() (dir string, remove func()) {
+	dir, err := os.MkdirTemp("", "flashstore")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }
+}
+
+// The whole of it: open, put the store on, book a session.
+func Example() {
+	dir, remove := tempDir()
+	defer remove()
+	ctx := context.Background()
+
+	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "flashmath.db")), &gorm.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	store := storage.New(storage.Config{}) // a gorm.Plugin; the zero Config is a good one
+	if err := db.Use(store); err != nil {  // pragmas, pools, migrations: all of start-up
+		log.Fatal(err)
+	}
+	defer store.Close()
+
+	ada, err := store.Users.Create(ctx, storage.NewUser{Email: "ada@class.example", Name: "Ada"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	now := time.Now()
+	session := storage.Submission{
+		UserID: ada.ID, ID: models.NewID(), Operation: "addition",
+		StartedAt: now.Add(-time.Minute), EndedAt: now,
+		Answers: []storage.Answer{
+			{ID: models.NewID(), Fact: "8 + 7 = ?", Correct: true, ResponseMS: 1400, At: now.Add(-40 * time.Second)},
+			{ID: models.NewID(), Fact: "6 + 9 = ?", Correct: false, ResponseMS: 5200, At: now.Add(-20 * time.Second)},
+			{ID: models.NewID(), Fact: "5+5", Correct: true, ResponseMS: 900, At: now},
+		},
+	}
+	receipt, err := store.Sessions.Submit(ctx, session) // answers, mastery, XP, coins, league: one commit
+	if err != nil {
+		log.Fatal(err)
+	}
+	again, err := store.Sessions.Submit(ctx, session) // a retry is safe: it returns the first receipt
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d of %d right: %d XP, %d coins\n", receipt.CorrectCount, receipt.TotalCount, receipt.XPEarned, receipt.CoinsEarned)
+	fmt.Println("booked again:", !again.Repeated)
+	// Output:
+	// 2 of 3 right: 6 XP, 3 coins
+	// booked again: false
+}
+
+// An application with models of its own drops in hooks alone; its code stays
+// as it is.
+func Example_hooksOnly() {
+	dir, remove := tempDir()
+	defer remove()
+	type Note struct {
+		ID   uint
+		Text string
+	}
+
+	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "notes.db")), &gorm.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	plugin := hooks.New(hooks.Config{Durability: hooks.Safe})
+	if err := db.Use(plugin); err != nil {
+		log.Fatal(err)
+	}
+	defer plugin.Close()
+
+	if err := db.AutoMigrate(&Note{}); err != nil {
+		log.Fatal(err)
+	}
+	db.Create(&Note{Text: "nothing lost"})
+	var note Note
+	db.First(&note)
+	fmt.Println(note.Text)
+	// Output: nothing lost
+}
+
+// A purchase and the application's own row commit together, or not at all.
+func ExampleStore_In() {
+	dir, remove := tempDir()
+	defer remove()
+	ctx := context.Background()
+	type Delivery struct {
+		ID   uint
+		Item string
+	}
+
+	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "flashmath.db")), &gorm.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	store := storage.New(storage.Config{TablePrefix: "fm_"}) // beside tables of its own
+	if err := db.Use(store); err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	if err := db.AutoMigrate(&Delivery{}); err != nil {
+		log.Fatal(err)
+	}
+	ada, err := store.Users.Create(ctx, storage.NewUser{Name: "Ada"}) // begins with 100 coins
+	if err != nil {
+		log.Fatal(err)
+	}
+	crown, err := store.Shop.Put(ctx, models.ShopItem{Slug: "crown", Name: "Crown", Slot: "head", Price: 250, Active: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	err = hooks.Transaction(ctx, db, func(tx *gorm.DB) error {
+		if err := tx.Create(&Delivery{Item: crown.Slug}).Error; err != nil {
+			return err
+		}
+		_, err := store.In(tx).Shop.Purchase(ctx, ada.ID, crown.ID, models.NewID())
+		return err
+	})
+
+	var short *storage.InsufficientFundsError
+	fmt.Println(errors.As(err, &short), err)
+	var deliveries int64
+	db.Model(&Delivery{}).Count(&deliveries)
+	fmt.Println("deliveries:", deliveries)
+	// Output:
+	// true not enough coins: have 100, need 250
+	// deliveries: 0
+}
+
+// A backup is taken while writers go on.
+func Example_backup() {
+	dir, remove := tempDir()
+	defer remove()
+	ctx := context.Background()
+	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "flashmath.db")), &gorm.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	store := storage.New(storage.Config{})
+	if err := db.Use(store); err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+
+	if _, err := maintenance.Backup(ctx, db, filepath.Join(dir, "backup.db")); err != nil {
+		log.Fatal(err)
+	}
+	report, err := maintenance.Check(ctx, db)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("sound:", report.OK())
+	// Output: sound: true
+}
