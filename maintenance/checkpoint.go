@@ -1,0 +1,127 @@
+package maintenance
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// ErrNotWAL means that the database has no write-ahead log to checkpoint.
+var ErrNotWAL = errors.New("database has no write-ahead log: take the hooks plugin in use, " +
+	"or set PRAGMA journal_mode=WAL (a database in memory cannot have one)")
+
+// Mode says how far a checkpoint goes, and whom it holds up on its way.
+type Mode int
+
+// SQLite's four modes. The last three wait for others while they hold back
+// every writer: Checkpoint bounds that wait.
+const (
+	// Passive moves what it can without waiting for anybody. It is the one to
+	// run in working hours, and the zero Mode.
+	Passive Mode = iota
+	// Full waits for the writer and for the readers that need the log, and
+	// then moves all of it.
+	Full
+	// Restart is Full, and then waits until nobody reads from the log, so
+	// that the next writer begins it anew.
+	Restart
+	// Truncate is Restart, and cuts the log's file to nothing (S54).
+	Truncate
+)
+
+var modeNames = [...]string{"passive", "full", "restart", "truncate"}
+
+// String returns the mode's name in lower case.
+func (m Mode) String() string {
+	if !m.valid() {
+		return fmt.Sprintf("Mode(%d)", int(m))
+	}
+	return modeNames[m]
+}
+
+func (m Mode) valid() bool { return m >= Passive && m <= Truncate }
+
+// ParseMode returns the mode of that name, in either case: passive, full,
+// restart or truncate.
+func ParseMode(name string) (Mode, error) {
+	for m := Passive; m <= Truncate; m++ {
+		if strings.EqualFold(m.String(), name) {
+			return m, nil
+		}
+	}
+	return 0, fmt.Errorf("checkpoint mode %q is none of %s", name, strings.Join(modeNames[:], ", "))
+}
+
+// CheckpointResult says what a checkpoint did. Success is what was moved, not
+// Busy: under a reader, Passive moves a part and is not busy at all (T14).
+type CheckpointResult struct {
+	// Busy means that somebody was in the way of what the mode asks for: a
+	// reader, the writer, or another checkpoint. Passive knows the last only.
+	Busy bool `json:"busy"`
+	// Log is how many frames (pages, as they were written) the log holds: 0
+	// after a Truncate that was not busy, -1 if another checkpoint was at it.
+	Log int `json:"log_frames"`
+	// Moved is how many of them are in the database by now, those of earlier
+	// checkpoints among them: 0 and -1 as with Log.
+	Moved int `json:"moved_frames"`
+}
+
+// Complete reports whether every frame of the log is in the database. Where
+// it is and Busy is set too, the log could not be begun anew or cut yet.
+func (r CheckpointResult) Complete() bool { return r.Log >= 0 && r.Moved == r.Log }
+
+// holdMost bounds how long a checkpoint waits for others. While it waits it
+// holds back every writer; the busy timeout of an ordinary connection, often
+// 5 s, would be as long as that (T15). Litestream's and rqlite's bounds are of
+// this size.
+const holdMost = 250 * time.Millisecond
+
+// Checkpoint moves the write-ahead log into the database (S54, S55). It runs
+// on a connection of its own and in the modes above Passive waits 250 ms for
+// others at the most, less if ctx ends before; who was in the way is a result,
+// not an error. A database without a log is ErrNotWAL.
+func Checkpoint(ctx context.Context, db *gorm.DB, mode Mode) (CheckpointResult, error) {
+	var result CheckpointResult
+	err := onOwn(ctx, db, func(conn *sql.Conn) (err error) {
+		result, err = checkpoint(ctx, conn, mode)
+		return err
+	})
+	if err != nil {
+		return CheckpointResult{}, fmt.Errorf("checkpoint (%s): %w", mode, err)
+	}
+	return result, nil
+}
+
+func checkpoint(ctx context.Context, conn *sql.Conn, mode Mode) (r CheckpointResult, err error) {
+	if !mode.valid() {
+		return r, errors.New("no such mode: give maintenance.Passive, Full, Restart or Truncate")
+	}
+	if mode != Passive {
+		giveBack, err := borrowPragma(ctx, conn, "busy_timeout", bound(ctx, holdMost).Milliseconds())
+		if err != nil {
+			return r, err
+		}
+		defer giveBack()
+	}
+	if err := readPragma(ctx, conn, "wal_checkpoint("+mode.String()+")", &r.Busy, &r.Log, &r.Moved); err != nil {
+		return r, err
+	}
+	if r.Log < 0 && !r.Busy {
+		return r, ErrNotWAL
+	}
+	return r, nil
+}
+
+// bound returns most, or what is left of ctx if that is less: SQLite's wait
+// knows of no context (T4).
+func bound(ctx context.Context, most time.Duration) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return max(0, min(most, time.Until(deadline)))
+	}
+	return most
+}
