@@ -3,7 +3,9 @@ package hooks
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -28,7 +30,7 @@ const retryMost = 100 * time.Millisecond
 func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, opts ...*sql.TxOptions) error {
 	db = db.WithContext(ctx)
 	if InTransaction(db) {
-		return db.Transaction(fn, opts...)
+		return nested(ctx, db, fn)
 	}
 	for n := 1; ; n++ {
 		err := db.Transaction(fn, opts...)
@@ -48,4 +50,30 @@ func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, o
 func InTransaction(db *gorm.DB) bool {
 	_, ok := db.Statement.ConnPool.(gorm.TxCommitter)
 	return ok
+}
+
+// savepoints numbers the savepoints of nested transactions.
+var savepoints atomic.Int64
+
+// nested runs fn in a savepoint of the transaction tx. GORM's own does not
+// come back when ctx has ended, and keeps what was written to it; here the
+// savepoint is given up on a context that cannot end.
+func nested(ctx context.Context, tx *gorm.DB, fn func(tx *gorm.DB) error) (err error) {
+	name := fmt.Sprintf("flashstore_%d", savepoints.Add(1))
+	control := func(statement string) error {
+		return tx.Session(&gorm.Session{NewDB: true, Context: context.WithoutCancel(ctx)}).Exec(statement + name).Error
+	}
+	if err := control("SAVEPOINT "); err != nil {
+		return err
+	}
+	kept := false
+	defer func() {
+		if !kept {
+			err = errors.Join(err, control("ROLLBACK TO SAVEPOINT "))
+		}
+		err = errors.Join(err, control("RELEASE SAVEPOINT "))
+	}()
+	err = fn(tx.Session(&gorm.Session{NewDB: true}))
+	kept = err == nil
+	return err
 }

@@ -50,7 +50,7 @@ func (v ForeignKeyViolation) String() string {
 //
 // What it finds is in the Report; an error means that it could not look.
 func Check(ctx context.Context, db *gorm.DB) (Report, error) {
-	var report Report
+	report := Report{Integrity: []string{}, ForeignKeys: []ForeignKeyViolation{}, Findings: []Finding{}} // [] in JSON
 	err := onOwn(ctx, db, func(conn *sql.Conn) error {
 		return inTransaction(ctx, conn, beginRead, func() error { return report.read(ctx, conn) })
 	})
@@ -90,7 +90,7 @@ func isDamage(err error) bool {
 // readIntegrity runs integrity_check or quick_check and returns what it says
 // if that is not "ok".
 func readIntegrity(ctx context.Context, conn *sql.Conn, pragma string) ([]string, error) {
-	var lines []string
+	lines := []string{}
 	err := eachRow(ctx, conn, "PRAGMA "+pragma, func(rows *sql.Rows) error {
 		var line string
 		if err := rows.Scan(&line); err != nil {
@@ -105,7 +105,7 @@ func readIntegrity(ctx context.Context, conn *sql.Conn, pragma string) ([]string
 }
 
 func readForeignKeys(ctx context.Context, conn *sql.Conn) ([]ForeignKeyViolation, error) {
-	var found []ForeignKeyViolation
+	found := []ForeignKeyViolation{}
 	err := eachRow(ctx, conn, "PRAGMA foreign_key_check", func(rows *sql.Rows) error {
 		var v ForeignKeyViolation
 		if err := rows.Scan(&v.Table, &v.RowID, &v.Parent, &v.Constraint); err != nil {

@@ -46,7 +46,7 @@ func readFindings(ctx context.Context, conn *sql.Conn) ([]Finding, error) {
 // findings judges the settings. What concerns a file does not matter to a
 // database in memory.
 func (s settings) findings() []Finding {
-	var found []Finding
+	found := []Finding{}
 	note := func(bad bool, what, why, do string) {
 		if bad {
 			found = append(found, Finding{what, why, do})

@@ -47,8 +47,8 @@ func inspect(ctx context.Context, db *gorm.DB, cfg Config) (found inspection, er
 
 // inspectIn compares what is there with what the applied migrations make.
 func inspectIn(tx *gorm.DB, cfg Config) (inspection, error) {
-	if !validPrefix.MatchString(cfg.TablePrefix) {
-		return inspection{}, fmt.Errorf("TablePrefix is %q: give lower-case letters, digits and underscores, a letter first", cfg.TablePrefix)
+	if err := cfg.Validate(); err != nil {
+		return inspection{}, err
 	}
 	list, err := history(tx)
 	if err != nil {
@@ -85,8 +85,8 @@ func (found *inspection) readVersions(tx *gorm.DB, cfg Config, ours, there map[s
 		return &SchemaError{name, "belongs to another tool (it has " + columns + ")"}
 	}
 	var rows []struct {
-		Version   string
-		AppliedAt int64
+		Version   string `gorm:"column:version"`
+		AppliedAt int64  `gorm:"column:applied_at"`
 	}
 	if err := tx.Table(name).Order("version").Find(&rows).Error; err != nil {
 		return err
@@ -171,13 +171,16 @@ WHERE m.type IN ('table', 'view') AND lower(m.name) IN ?`
 // tablesOf returns the columns with their types of those of the named tables
 // and views that exist: by name, sorted, in one text.
 func tablesOf(tx *gorm.DB, names []string) (map[string]string, error) {
-	var rows []struct{ Name, ColumnName string }
+	var rows []struct {
+		Name   string `gorm:"column:name"`
+		Column string `gorm:"column:column_name"`
+	}
 	if err := tx.Raw(tableColumns, names).Scan(&rows).Error; err != nil {
 		return nil, err
 	}
 	columns := map[string][]string{}
 	for _, row := range rows {
-		columns[row.Name] = append(columns[row.Name], row.ColumnName)
+		columns[row.Name] = append(columns[row.Name], row.Column)
 	}
 	tables := make(map[string]string, len(columns))
 	for name, list := range columns {

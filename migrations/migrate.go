@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-gormigrate/gormigrate/v2"
@@ -18,6 +19,16 @@ type Config struct {
 	// TablePrefix goes before every table and index name: lower-case
 	// letters, digits and underscores. By default, nothing.
 	TablePrefix string
+}
+
+// Validate refuses a prefix that is no part of a name. Every function of this
+// package does it first.
+func (c Config) Validate() error {
+	if !validPrefix.MatchString(c.TablePrefix) || strings.HasPrefix(c.TablePrefix, "sqlite_") {
+		return fmt.Errorf("TablePrefix is %q: give lower-case letters, digits and underscores, "+
+			"a letter first, and not SQLite's own sqlite_", c.TablePrefix)
+	}
+	return nil
 }
 
 // Step is one migration that was applied or rolled back.
@@ -54,8 +65,11 @@ CREATE TABLE {schema_migrations} (
 // It is safe from many processes at once. A database that it does not know is
 // refused with a *SchemaError, unchanged.
 func Up(ctx context.Context, db *gorm.DB, cfg Config) (Result, error) {
-	if Check(ctx, db, cfg) == nil {
+	// Only what is pending needs the write lock.
+	if err := Check(ctx, db, cfg); err == nil {
 		return Result{}, nil
+	} else if !errors.Is(err, ErrPending) {
+		return Result{}, fmt.Errorf("migrate up: %w", err)
 	}
 	return change(ctx, db, cfg, "migrate up", func(m *runner) error {
 		if !m.found.versionTable {

@@ -20,7 +20,10 @@ const (
 )
 
 // Add returns l and delta, kept between 0 and 5.
-func (l Level) Add(delta Level) Level { return min(max(l+delta, LevelMin), LevelMax) }
+func (l Level) Add(delta Level) Level {
+	sum := int(l) + int(delta) // 16 bits would wrap round
+	return Level(min(max(sum, int(LevelMin)), int(LevelMax)))
+}
 
 // Float returns the level as a number from 0 to 5.
 func (l Level) Float() float64 { return float64(l) / float64(LevelStep) }
@@ -37,7 +40,7 @@ func (l *Level) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("read a level: %w", err)
 	}
-	return l.Scan(number)
+	return l.set(number)
 }
 
 // Value gives the database the number from 0 to 5.
@@ -47,13 +50,21 @@ func (l Level) Value() (driver.Value, error) { return l.Float(), nil }
 func (l *Level) Scan(value any) error {
 	switch v := value.(type) {
 	case float64:
-		*l = Level(math.Round(v * float64(LevelStep)))
+		return l.set(v)
 	case int64:
-		*l = Level(v) * LevelStep
+		return l.set(float64(v))
 	case string: // PostgreSQL's numeric
 		return l.UnmarshalJSON([]byte(v))
-	default:
-		return fmt.Errorf("read a level from the database: %v of type %T is none", value, value)
 	}
+	return fmt.Errorf("read a level from the database: %v of type %T is none", value, value)
+}
+
+// set takes a number, to the nearest hundredth.
+func (l *Level) set(number float64) error {
+	hundredths := math.Round(number * float64(LevelStep))
+	if math.IsNaN(hundredths) || hundredths < math.MinInt16 || hundredths > math.MaxInt16 {
+		return fmt.Errorf("read a level: %v is none", number)
+	}
+	*l = Level(hundredths)
 	return nil
 }

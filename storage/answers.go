@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 
@@ -56,7 +58,7 @@ func (s *Answers) Append(ctx context.Context, userID int64, answers ...SingleAns
 // Recent returns up to limit answers of a user, the latest first by their
 // ids. By default, with a limit of 0, 50; at the most 1000.
 func (s *Answers) Recent(ctx context.Context, userID int64, limit int) (answers []models.AnswerEvent, err error) {
-	limit, err = pageSize(limit)
+	limit, err = pageSize("limit", limit)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +80,10 @@ SELECT * FROM {answer_events}
 WHERE user_id = ? AND operation = ? AND fact IN ? ORDER BY id`,
 		"SEARCH answer_events USING PRIMARY KEY (user_id=?)")
 )
+
+// maxResponseMS bounds the time of one answer to some 35 years, so that no sum
+// of them overflows.
+const maxResponseMS = 1 << 40
 
 // answerColumns is the number of columns of answer_events.
 const answerColumns = 8
@@ -183,8 +189,11 @@ func (u *unit) event(field string, a Answer) (models.AnswerEvent, error) {
 	switch {
 	case fact == "":
 		return models.AnswerEvent{}, invalid(field+".fact", "is empty")
-	case a.ResponseMS < 0:
-		return models.AnswerEvent{}, invalid(field+".response_ms", "is %d: give milliseconds, 0 or more", a.ResponseMS)
+	case a.ResponseMS < 0 || a.ResponseMS > maxResponseMS:
+		return models.AnswerEvent{}, invalid(field+".response_ms", "is %d: give milliseconds, 0 to %d", a.ResponseMS, maxResponseMS)
+	}
+	if err := checkText(field+".fact", fact); err != nil {
+		return models.AnswerEvent{}, err
 	}
 	at, err := checkTime(field+".at", a.At)
 	return models.AnswerEvent{ID: a.ID, Fact: fact, Correct: a.Correct, ResponseTimeMS: a.ResponseMS, CreatedAt: at}, err
@@ -203,10 +212,18 @@ func (u *unit) checkID(field string, id models.ID) error {
 	return nil
 }
 
+// checkText refuses text that not every engine can hold.
+func checkText(field, text string) error {
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return invalid(field, "is %q: give UTF-8 text without NUL", text)
+	}
+	return nil
+}
+
 // checkTime returns t as the database holds it: in UTC, to the millisecond.
 func checkTime(field string, t time.Time) (time.Time, error) {
-	if t.UnixMilli() < 0 {
-		return t, invalid(field, "is %s: give a time after 1970", t.Format(time.RFC3339))
+	if year := t.UTC().Year(); t.Unix() < 0 || year > 9999 {
+		return t, invalid(field, "is %s: give a time from 1970 to 9999", t.Format(time.RFC3339))
 	}
 	return t.UTC().Truncate(time.Millisecond), nil
 }

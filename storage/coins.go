@@ -42,7 +42,7 @@ func (s *Coins) Balance(ctx context.Context, userID int64) (int64, error) {
 // the latest first; a before of 0 begins with the latest of all. By default,
 // with a limit of 0, 50; at the most 1000.
 func (s *Coins) Ledger(ctx context.Context, userID, before int64, limit int) (entries []models.CoinEntry, err error) {
-	limit, err = pageSize(limit)
+	limit, err = pageSize("limit", limit)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flashstore/flashstore/hooks"
+	"github.com/flashstore/flashstore/migrations"
 )
 
 // Migrate says what db.Use does about the tables.
@@ -57,5 +58,6 @@ func (c Config) validate() error {
 	if c.Migrate < MigrateApply || c.Migrate > MigrateSkip {
 		bad = fmt.Errorf("storage.Config.Migrate is %d: give storage.MigrateApply, MigrateCheck or MigrateSkip", c.Migrate)
 	}
-	return errors.Join(bad, c.Rules.validate())
+	prefix := migrations.Config{TablePrefix: c.TablePrefix}
+	return errors.Join(bad, prefix.Validate(), c.Rules.validate())
 }

@@ -43,9 +43,6 @@ func (e *engine) in(tx *gorm.DB) *engine {
 	inside := *e
 	if e.db != nil {
 		inside.db = tx.Session(&gorm.Session{NewDB: true})
-		// The session's config is a copy: what fails takes back its own part,
-		// whatever the application has set.
-		inside.db.DisableNestedTransaction = false
 	}
 	return &inside
 }

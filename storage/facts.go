@@ -17,17 +17,10 @@ func NormalizeFact(fact string) string {
 		}
 		return r
 	}, fact)
-	fact = strings.TrimSuffix(strings.TrimSuffix(fact, "?"), "=") + unknownTerm(fact)
-	return respellOperators(fact)
-}
-
-// unknownTerm returns the question mark that is a term of the task and not
-// the sign that a result is asked for.
-func unknownTerm(fact string) string {
-	if strings.HasSuffix(fact, "?") && !strings.HasSuffix(fact, "=?") {
-		return "?"
+	for strings.HasSuffix(fact, "=") || strings.HasSuffix(fact, "=?") {
+		fact = strings.TrimSuffix(strings.TrimSuffix(fact, "?"), "=")
 	}
-	return ""
+	return respellOperators(fact)
 }
 
 // operators are the signs with more than one spelling.

@@ -71,7 +71,7 @@ func (s *Leagues) BookXP(ctx context.Context, userID, xp int64, at time.Time) (s
 // top or behind a cursor (S11, S17). A cursor of another board or season is
 // refused. By default, with a limit of 0, 50; at the most 1000.
 func (s *Leagues) Board(ctx context.Context, seasonID, leagueID int64, after Cursor, limit int) (page BoardPage, err error) {
-	if limit, err = pageSize(limit); err != nil {
+	if limit, err = pageSize("limit", limit); err != nil {
 		return page, err
 	}
 	from := topOf(seasonID, leagueID)
@@ -105,7 +105,7 @@ func (s *Leagues) Rank(ctx context.Context, seasonID, userID int64) (standing St
 // and below it, from the top. It returns ErrNotFound when they have not
 // played in it.
 func (s *Leagues) Window(ctx context.Context, seasonID, userID int64, radius int) (window []Standing, err error) {
-	if radius, err = pageSize(radius); err != nil {
+	if radius, err = pageSize("radius", radius); err != nil {
 		return nil, err
 	}
 	err = s.engine.snapshot(ctx, func(u *unit) error {

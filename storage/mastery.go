@@ -49,7 +49,7 @@ func (s *Mastery) Operation(ctx context.Context, userID int64, operation string)
 // empty operation means all of them. By default, with a limit of 0, 50; at
 // the most 1000.
 func (s *Mastery) Weakest(ctx context.Context, userID int64, operation string, limit int) (stats []models.MasteryStat, err error) {
-	limit, err = pageSize(limit)
+	limit, err = pageSize("limit", limit)
 	if err != nil {
 		return nil, err
 	}

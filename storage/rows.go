@@ -18,12 +18,12 @@ const (
 )
 
 // pageSize fills in a limit's default and refuses one that makes no sense.
-func pageSize(limit int) (int, error) {
+func pageSize(field string, limit int) (int, error) {
 	switch {
 	case limit == 0:
 		return defaultPage, nil
 	case limit < 0 || limit > maxPage:
-		return 0, invalid("limit", "is %d: give 1 to %d, or 0 for %d", limit, maxPage, defaultPage)
+		return 0, invalid(field, "is %d: give 1 to %d, or 0 for %d", limit, maxPage, defaultPage)
 	}
 	return limit, nil
 }

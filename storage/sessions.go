@@ -68,7 +68,7 @@ func (s *Sessions) Submit(ctx context.Context, in Submission) (receipt Receipt, 
 // Recent returns up to limit sessions of a user, the latest first (S10). By
 // default, with a limit of 0, 50; at the most 1000.
 func (s *Sessions) Recent(ctx context.Context, userID int64, limit int) (sessions []models.Session, err error) {
-	limit, err = pageSize(limit)
+	limit, err = pageSize("limit", limit)
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +100,10 @@ func (u *unit) checkSubmission(in Submission) (booking, error) {
 	if err != nil {
 		return booking{}, err
 	}
-	ended := in.EndedAt.UTC().Truncate(time.Millisecond)
+	ended, err := checkTime("ended_at", in.EndedAt)
 	switch {
+	case err != nil:
+		return booking{}, err
 	case ended.Before(started):
 		return booking{}, invalid("ended_at", "is before started_at")
 	case len(in.Answers) == 0:
@@ -213,7 +215,10 @@ func (u *unit) submit(b booking) (Receipt, error) {
 	if err := u.bookAnswers(user.ID, fresh); err != nil {
 		return Receipt{}, err
 	}
-	return receiptOf(b.session), u.reward(user, b.session)
+	if err := u.reward(user, b.session); err != nil {
+		return Receipt{}, err
+	}
+	return receiptOf(b.session), nil
 }
 
 // reward adds a session's XP and coins to its user.

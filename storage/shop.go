@@ -29,7 +29,8 @@ type Owned struct {
 }
 
 // Put stores an item under its slug, or changes the one that is there, and
-// returns it with its id. What was bought keeps the price that was paid.
+// returns it with its id. An item keeps its slot, and what was bought keeps the
+// price that was paid.
 func (s *Shop) Put(ctx context.Context, item models.ShopItem) (models.ShopItem, error) {
 	item.Slug, item.Slot = strings.TrimSpace(item.Slug), strings.TrimSpace(item.Slot)
 	switch {
@@ -40,6 +41,11 @@ func (s *Shop) Put(ctx context.Context, item models.ShopItem) (models.ShopItem, 
 	case item.Price < 0:
 		return item, invalid("price", "is %d: give coins, 0 or more", item.Price)
 	}
+	for _, text := range []string{item.Slug, item.Name, item.Description, item.Slot, item.Rarity, item.AssetValue} {
+		if err := checkText("item", text); err != nil {
+			return item, err
+		}
+	}
 	err := s.engine.write(ctx, func(u *unit) error {
 		found, err := first[models.ShopItem](u.raw(itemBySlug, item.Slug))
 		if err != nil {
@@ -48,15 +54,18 @@ func (s *Shop) Put(ctx context.Context, item models.ShopItem) (models.ShopItem, 
 		if item.ID = deref(found).ID; found == nil {
 			return u.table(item).Create(&item).Error
 		}
+		if item.Slot != found.Slot {
+			return invalid("slot", "of item %q is %q and stays so, for it may be worn there: put a new item", item.Slug, found.Slot)
+		}
 		return u.table(item).Model(&item).
-			Select("name", "description", "slot", "rarity", "price", "asset_value", "active").Updates(&item).Error
+			Select("name", "description", "rarity", "price", "asset_value", "active").Updates(&item).Error
 	})
 	return item, err
 }
 
 // Catalogue returns what is for sale, by slot and price.
 func (s *Shop) Catalogue(ctx context.Context) (items []models.ShopItem, err error) {
-	err = s.engine.read(ctx, func(u *unit) error { return u.raw(catalogue).Scan(&items).Error })
+	err = s.engine.read(ctx, func(u *unit) error { return u.raw(catalogue, true).Scan(&items).Error })
 	return items, err
 }
 
@@ -115,7 +124,7 @@ func (s *Shop) Inventory(ctx context.Context, userID int64) (owned []Owned, err 
 }
 
 var (
-	catalogue = declare(`SELECT * FROM {shop_items} WHERE active = 1 ORDER BY slot, price, id`,
+	catalogue = declare(`SELECT * FROM {shop_items} WHERE active = ? ORDER BY slot, price, id`,
 		"SEARCH shop_items USING INDEX idx_shop_items_catalogue (active=?)")
 	itemByID = declare(`SELECT * FROM {shop_items} WHERE id = ?`,
 		"SEARCH shop_items USING INTEGER PRIMARY KEY (rowid=?)")

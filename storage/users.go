@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -91,6 +92,9 @@ func (s *Users) Update(ctx context.Context, id int64, change UserUpdate) (user m
 		if change.Name != nil {
 			locked.Name = strings.TrimSpace(*change.Name)
 		}
+		if err := checkUserText(locked); err != nil {
+			return err
+		}
 		locked.UpdatedAt = u.now
 		user = *locked
 		return u.saveUser(locked, "email", "name", "updated_at")
@@ -102,7 +106,7 @@ func (s *Users) Update(ctx context.Context, id int64, change UserUpdate) (user m
 // their ids: pass the last id of a page for the next one. By default, with a
 // limit of 0, 50; at the most 1000.
 func (s *Users) List(ctx context.Context, after int64, limit int) (users []models.User, err error) {
-	limit, err = pageSize(limit)
+	limit, err = pageSize("limit", limit)
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +164,9 @@ func (u *unit) createUser(in NewUser) (models.User, error) {
 	if user.UID == "" {
 		user.UID = models.NewID().String()
 	}
+	if err := checkUserText(&user); err != nil {
+		return models.User{}, err
+	}
 	if err := u.checkFree(userByUID, user.UID, 0); err != nil {
 		return models.User{}, fmt.Errorf("uid %q: %w", user.UID, err)
 	}
@@ -174,6 +181,10 @@ func (u *unit) createUser(in NewUser) (models.User, error) {
 		return models.User{}, err
 	}
 	return user, u.saveUser(&user, "coins")
+}
+
+func checkUserText(user *models.User) error {
+	return cmp.Or(checkText("uid", user.UID), checkText("email", user.Email), checkText("name", user.Name))
 }
 
 // checkFree returns ErrTaken when a user other than self has the key.

@@ -18,18 +18,30 @@ func newProgress(out io.Writer, size int64, what string) *progress {
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return &progress{}
 	}
-	return &progress{progressbar.NewOptions64(size,
+	bar := progressbar.NewOptions64(size,
 		progressbar.OptionSetWriter(out),
 		progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(),
+		progressbar.OptionSetPredictTime(size >= 0),
 		progressbar.OptionThrottle(100_000_000),
 		progressbar.OptionClearOnFinish(),
-	)}
+	)
+	if size < 0 {
+		_ = bar.RenderBlank() // from now on it turns by itself
+	}
+	return &progress{bar}
 }
 
 func (p *progress) add(n int) {
 	if p.bar != nil {
 		_ = p.bar.Add(n)
+	}
+}
+
+// set says how many steps are done, and how many there are.
+func (p *progress) set(done, total int) {
+	if p.bar != nil {
+		p.bar.ChangeMax(total)
+		_ = p.bar.Set(done)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 func replayCommand(opts *options) *cobra.Command {
-	return &cobra.Command{
+	return opts.prefixFlag(&cobra.Command{
 		Use:   "replay FILE",
 		Short: "Book recorded practice: JSON Lines, - for standard input",
 		Long: `Book recorded practice from FILE, or from standard input for "-".
@@ -27,6 +27,8 @@ its answers, booked as one submission. A line that was booked before counts as
 repeated; the same ids with other content as conflicting; a line that breaks a
 rule as rejected. Those two are reported on standard error, nothing of them is
 stored, and the exit status is 1. An interrupted replay can be run again.`,
+		Example: `  flashstore replay class.jsonl
+  zcat class.jsonl.gz | flashstore replay --db class.db -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			in, size, err := openInput(cmd, args[0])
@@ -41,7 +43,7 @@ stored, and the exit status is 1. An interrupted replay can be run again.`,
 			defer func() { err = errors.Join(err, db.Close()) }()
 			return replayTo(cmd, opts, db, in, size)
 		},
-	}
+	})
 }
 
 func replayTo(cmd *cobra.Command, opts *options, db *database, in io.Reader, size int64) error {
@@ -93,9 +95,13 @@ type tally struct {
 	Rejected    int `json:"rejected"`
 }
 
+func (t tally) String() string {
+	return fmt.Sprintf("%s: %d booked, %d repeated, %d conflicting, %d rejected",
+		count(int64(t.Lines), "line"), t.Booked, t.Repeated, t.Conflicting, t.Rejected)
+}
+
 func (t tally) text(out io.Writer) error {
-	_, err := fmt.Fprintf(out, "%d lines: %d booked, %d repeated, %d conflicting, %d rejected\n",
-		t.Lines, t.Booked, t.Repeated, t.Conflicting, t.Rejected)
+	_, err := fmt.Fprintln(out, t)
 	return err
 }
 

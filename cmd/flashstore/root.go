@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/flashstore/flashstore/migrations"
 )
 
 // run is the whole program: it returns the exit status, 0 for success, 1 for
@@ -19,7 +21,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var misuse *usageError
 	switch {
 	case err == nil:
@@ -27,10 +29,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errFindings):
 		return 1
 	case errors.As(err, &misuse):
-		_, _ = fmt.Fprintf(stderr, "flashstore: %v\nRun 'flashstore --help' for usage.\n", err)
+		_, _ = fmt.Fprintf(stderr, "flashstore: %v\nRun '%s --help' for usage.\n", err, cmd.CommandPath())
 		return 2
 	}
 	_, _ = fmt.Fprintf(stderr, "flashstore: %v\n", err)
+	var foreign *migrations.SchemaError
+	if errors.As(err, &foreign) {
+		_, _ = fmt.Fprintln(stderr, "Here TablePrefix is --prefix.")
+	}
 	return 1
 }
 
@@ -42,31 +48,60 @@ type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
 
-// options are the flags that every command has.
+// options are the flags that every command has, and the prefix, which those
+// have that know our tables.
 type options struct {
 	db         string
 	durability string
 	json       bool
+	prefix     string
 }
 
 func newRoot() *cobra.Command {
 	opts := &options{}
 	root := &cobra.Command{
-		Use:           "flashstore",
-		Short:         "The storage of FlashMath on SQLite: try it, fill it, look into it, keep it",
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Use:   "flashstore",
+		Short: "The storage of FlashMath on SQLite: try it, fill it, look into it, keep it",
+		Long: `The storage of FlashMath on SQLite: try it, fill it, look into it, keep it.
+
+The exit status is 0 for success, 1 for a failure or a finding, and 2 for a
+call that makes no sense.`,
+		Example: `  flashstore demo
+  flashstore stats --db flashmath.db
+  flashstore check --db flashmath.db --json`,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	// What has commands below it is not called without one.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if not .HasAvailableSubCommands}}", 1))
 	flags := root.PersistentFlags()
+	flags.SortFlags = false
 	flags.StringVar(&opts.db, "db", defaultPath(), "the database file; by default $DATABASE_PATH, then ./flashmath.db")
+	flags.Lookup("db").DefValue = "" // the text says it
 	flags.StringVar(&opts.durability, "durability", "balanced", "what a commit is worth at a power failure: safe, balanced or fast")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
-	root.AddCommand(commands(opts)...)
-	for _, command := range root.Commands() {
-		asUsageErrors(command)
-	}
+	only(root, commands(opts)...)
+	asUsageErrors(root)
 	return root
+}
+
+// only puts commands below cmd, which takes nothing else.
+func only(cmd *cobra.Command, commands ...*cobra.Command) {
+	cmd.AddCommand(commands...)
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+		if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+			err = fmt.Errorf("%w: did you mean %s?", err, strings.Join(similar, " or "))
+		}
+		return err
+	}
 }
 
 // asUsageErrors marks what a command says of its arguments.
@@ -92,10 +127,8 @@ func defaultPath() string {
 	return "./flashmath.db"
 }
 
-// print writes v as JSON where --json asks for it, and else calls text.
-func (o *options) print(out io.Writer, v any, text func(io.Writer) error) error {
-	if !o.json {
-		return text(out)
-	}
-	return json.NewEncoder(out).Encode(v)
+// prefixFlag adds --prefix to a command that knows our tables.
+func (o *options) prefixFlag(cmd *cobra.Command) *cobra.Command {
+	cmd.PersistentFlags().StringVar(&o.prefix, "prefix", "", "what stands before FlashMath's table names, as in storage.Config.TablePrefix")
+	return cmd
 }

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/mattn/go-sqlite3"
+	"github.com/spf13/cobra"
+	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/maintenance"
+	"github.com/flashstore/flashstore/migrations"
+	"github.com/flashstore/flashstore/storage"
+)
+
+func checkCommand(opts *options) *cobra.Command {
+	return opts.prefixFlag(&cobra.Command{
+		Use:   "check",
+		Short: "Look for damage in a database and prove its ledger",
+		Long: `Read the whole database and look for damaged pages, indexes and constraints and
+for rows that refer to rows that do not exist. Where FlashMath's tables are
+there, prove too that each learner's coins are the sum of their ledger.
+
+What is found is printed, and the exit status is 1. Advice on settings is no
+finding. Nothing is changed: a database whose migrations are pending is checked
+without the ledger.`,
+		Example: `  flashstore check
+  flashstore check --db backups/monday.db
+  flashstore check --json | jq .ledger`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			working := newProgress(cmd.ErrOrStderr(), -1, "check")
+			found, err := opts.check(cmd.Context())
+			working.done()
+			if err != nil {
+				return err
+			}
+			if err := opts.print(cmd.OutOrStdout(), found, found.text); err != nil {
+				return err
+			}
+			if !found.OK {
+				return errFindings
+			}
+			return nil
+		},
+	})
+}
+
+// checkup is what a check found.
+type checkup struct {
+	Database string `json:"database"`
+	OK       bool   `json:"ok"`
+	maintenance.Report
+	Ledger ledger `json:"ledger"`
+}
+
+// ledger is what became of the proof of all balances.
+type ledger struct {
+	Checked bool            `json:"checked"`
+	Why     string          `json:"why,omitempty"` // it was not
+	Breaks  []storage.Break `json:"breaks"`
+}
+
+// damaged is why a ledger is not checked.
+const damaged = "the file is damaged"
+
+// isDamage reports whether SQLite could not read the file.
+func isDamage(err error) bool {
+	var se sqlite3.Error
+	return errors.As(err, &se) && (se.Code == sqlite3.ErrCorrupt || se.Code == sqlite3.ErrNotADB)
+}
+
+// check looks for damage and proves the ledger.
+func (o *options) check(ctx context.Context) (checkup, error) {
+	found := checkup{Database: o.db}
+	err := o.look(func(db *gorm.DB) (err error) {
+		if found.Report, err = maintenance.Check(ctx, db); err != nil {
+			return err
+		}
+		if len(found.Integrity) > 0 {
+			found.Ledger.Why = damaged
+			return nil
+		}
+		found.Ledger, err = o.prove(ctx, db)
+		return err
+	})
+	if isDamage(err) { // so bad that it cannot be opened
+		found.Integrity, found.Ledger.Why, err = []string{err.Error()}, damaged, nil
+	}
+	found.OK = found.Report.OK() && len(found.Ledger.Breaks) == 0
+	found.Integrity, found.ForeignKeys, found.Findings = list(found.Integrity), list(found.ForeignKeys), list(found.Findings)
+	found.Ledger.Breaks = list(found.Ledger.Breaks)
+	return found, err
+}
+
+// prove proves all balances where FlashMath's tables are there and up to date.
+func (o *options) prove(ctx context.Context, db *gorm.DB) (found ledger, err error) {
+	states, err := o.states(ctx, db)
+	var foreign *migrations.SchemaError
+	switch {
+	case errors.As(err, &foreign):
+		return ledger{Why: foreign.Error()}, nil
+	case err != nil:
+		return ledger{}, err
+	case !slices.ContainsFunc(states, func(s migrations.State) bool { return s.AppliedAt != nil }):
+		return ledger{Why: "FlashMath's tables are not here"}, nil
+	case slices.ContainsFunc(states, func(s migrations.State) bool { return s.AppliedAt == nil }):
+		return ledger{Why: migrations.ErrPending.Error()}, nil
+	}
+	store, err := o.storeOn(db)
+	if err != nil {
+		return ledger{}, err
+	}
+	found.Checked = true
+	found.Breaks, err = store.Coins.ReconcileAll(ctx)
+	return found, err
+}
+
+func (c checkup) text(out io.Writer) error {
+	broken := "ok"
+	if len(c.Integrity) > 0 {
+		broken = "none found"
+	}
+	return table(out, "", func(row func(...any)) {
+		row("database", c.Database)
+		rows(row, "integrity", "ok", singleLines(c.Integrity))
+		rows(row, "foreign keys", broken, c.ForeignKeys)
+		if c.Ledger.Checked {
+			rows(row, "ledger", "ok", c.Ledger.Breaks)
+		} else {
+			row("ledger", "not checked: "+c.Ledger.Why)
+		}
+		rows(row, "advice", "none", c.Findings)
+	})
+}
+
+// rowsMost is how many values of one kind people are shown.
+const rowsMost = 20
+
+// rows writes values below each other, or none where there are none.
+func rows[T any](row func(...any), what, none string, values []T) {
+	if len(values) == 0 {
+		row(what, none)
+	}
+	for _, value := range values[:min(len(values), rowsMost)] {
+		row(what, value)
+		what = ""
+	}
+	if more := len(values) - rowsMost; more > 0 {
+		row("", fmt.Sprintf("and %d more: --json shows all", more))
+	}
+}
+
+// singleLines cuts texts of several lines.
+func singleLines(texts []string) (lines []string) {
+	for _, text := range texts {
+		lines = append(lines, strings.Split(text, "\n")...)
+	}
+	return lines
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/flashstore/flashstore/migrations"
+)
+
+// history are the migrations in their order.
+var history = []string{"0001_practice", "0002_shop"}
+
+func steps(tb testing.TB, o outcome) (versions []string) {
+	tb.Helper()
+	var result migrations.Result
+	o.mustJSON(tb, &result)
+	if len(result.Steps) > 0 && (result.Duration <= 0 || result.Steps[0].Duration <= 0) {
+		tb.Errorf("no durations: %+v", result)
+	}
+	for _, step := range result.Steps {
+		versions = append(versions, step.Version)
+	}
+	return versions
+}
+
+// applied returns how many migrations the database says that it has.
+func applied(tb testing.TB, path string, flags ...string) (n int) {
+	tb.Helper()
+	var states []migrations.State
+	call(tb, append([]string{"migrate", "status", "--json", "--db", path}, flags...)...).must(tb, 0).mustJSON(tb, &states)
+	for i, s := range states {
+		if s.Version != history[i] {
+			tb.Errorf("migration %d is %s, want %s", i, s.Version, history[i])
+		}
+		if s.AppliedAt != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func TestMigrate(t *testing.T) {
+	path := tempDB(t)
+	if got := steps(t, call(t, "migrate", "up", "--json", "--db", path).must(t, 0).quiet(t)); !slices.Equal(got, history) {
+		t.Errorf("up did %v, want %v", got, history)
+	}
+	if got := applied(t, path); got != 2 {
+		t.Errorf("%d are applied, want 2", got)
+	}
+	if got := steps(t, call(t, "migrate", "up", "--json", "--db", path).must(t, 0)); len(got) != 0 {
+		t.Errorf("a second up did %v", got)
+	}
+	if got := steps(t, call(t, "migrate", "down", "--json", "--db", path).must(t, 0)); !slices.Equal(got, history[1:]) {
+		t.Errorf("down did %v, want the last one", got)
+	}
+	if got := applied(t, path); got != 1 {
+		t.Errorf("%d are applied, want 1", got)
+	}
+	call(t, "migrate", "up", "--db", path).must(t, 0)
+	if got := steps(t, call(t, "migrate", "down", "--all", "--json", "--db", path).must(t, 0)); !slices.Equal(got, []string{history[1], history[0]}) {
+		t.Errorf("down --all did %v", got)
+	}
+	call(t, "migrate", "up", "--db", path).must(t, 0)
+	if got := steps(t, call(t, "migrate", "down", "--steps", "2", "--json", "--db", path).must(t, 0)); len(got) != 2 {
+		t.Errorf("down --steps 2 did %v", got)
+	}
+	if got := lines(t, path, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"); !slices.Equal(got, []string{"schema_migrations"}) {
+		t.Errorf("down leaves %v", got)
+	}
+}
+
+func TestMigrateText(t *testing.T) {
+	path := tempDB(t)
+	up := call(t, "migrate", "up", "--db", path).must(t, 0).quiet(t)
+	if !regexp.MustCompile(`^0001_practice  applied  \S+\n0002_shop      applied  \S+\n2 migrations applied in \S+\n$`).MatchString(up.stdout) {
+		t.Errorf("up says %q", up.stdout)
+	}
+	if again := call(t, "migrate", "up", "--db", path).must(t, 0); again.stdout != "nothing to do\n" {
+		t.Errorf("a second up says %q", again.stdout)
+	}
+	status := call(t, "migrate", "status", "--db", path).must(t, 0)
+	if !regexp.MustCompile(`^0001_practice  applied \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n0002_shop      applied `).MatchString(status.stdout) {
+		t.Errorf("status says %q", status.stdout)
+	}
+	call(t, "migrate", "down", "--db", path).must(t, 0).says(t, "0002_shop  rolled back", "1 migration rolled back in")
+	call(t, "migrate", "status", "--db", path).must(t, 0).says(t, "0002_shop      pending")
+	call(t, "migrate", "down", "--all", "--db", path).must(t, 0)
+	if nothing := call(t, "migrate", "down", "--db", path).must(t, 0); nothing.stdout != "nothing to do\n" {
+		t.Errorf("down of nothing says %q", nothing.stdout)
+	}
+}
+
+// Another program's tables are refused, and the file stays as it is.
+func TestMigrateForeign(t *testing.T) {
+	path := foreign(t)
+	before := digest(t, path)
+	for _, verb := range []string{"up", "down", "status"} {
+		call(t, "migrate", verb, "--db", path).must(t, 1).says(t, `table "users"`, "--prefix")
+	}
+	if digest(t, path) != before {
+		t.Error("a database that was refused has changed")
+	}
+	call(t, "migrate", "up", "--db", path, "--prefix", "fs_").must(t, 0)
+	if got := applied(t, path, "--prefix", "fs_"); got != 2 {
+		t.Errorf("%d are applied, want 2", got)
+	}
+	if got := mustAsk(t, path, "SELECT nick FROM users"); got != "ann" {
+		t.Errorf("their user is %q", got)
+	}
+}
+
+// Looking at a database applies nothing.
+func TestMigrateStatusChangesNothing(t *testing.T) {
+	path := tempDB(t)
+	mustExec(t, path, "CREATE TABLE notes (id INTEGER PRIMARY KEY)")
+	before := digest(t, path)
+	if got := applied(t, path); got != 0 {
+		t.Errorf("%d are applied", got)
+	}
+	if digest(t, path) != before {
+		t.Error("status changed the file")
+	}
+}

@@ -1,0 +1,116 @@
+package migrations_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flashstore/flashstore/migrations"
+	"github.com/flashstore/flashstore/models"
+)
+
+func TestDown(t *testing.T) {
+	tests := []struct {
+		name  string
+		steps int
+		want  []string // in the order they are rolled back
+	}{
+		{"one", 1, []string{shop}},
+		{"two", 2, []string{shop, practice}},
+		{"all", 0, []string{shop, practice}},
+		{"fewer than none", -1, []string{shop, practice}},
+		{"more than there are", 99, []string{shop, practice}},
+	}
+	for _, stack := range stacks {
+		for _, test := range tests {
+			t.Run(stack.name+"/"+test.name, func(t *testing.T) {
+				path := newPath(t)
+				db := stack.open(t, path)
+				mustUp(t, db, none)
+				addCustomers(t, path, "", 1, 2)
+				result := mustDown(t, db, none, test.steps)
+				if diff := cmp.Diff(test.want, versions(result)); diff != "" {
+					t.Errorf("rolled back (-want +got)\n%s", diff)
+				}
+				for _, step := range result.Steps {
+					if step.Duration <= 0 || result.Duration < step.Duration {
+						t.Errorf("%s took %v of %v", step.Version, step.Duration, result.Duration)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestDownOfNothing(t *testing.T) {
+	for _, stack := range stacks {
+		t.Run(stack.name, func(t *testing.T) {
+			path := newPath(t)
+			db := stack.open(t, path)
+			if got := mustDown(t, db, none, 1); len(got.Steps) != 0 {
+				t.Errorf("rolled back %v on an empty file", versions(got))
+			}
+			if tables := tablesOf(t, path); len(tables) != 0 {
+				t.Errorf("made %v", tables)
+			}
+			mustUp(t, db, none)
+			mustDown(t, db, none, 0)
+			if got := mustDown(t, db, none, 0); len(got.Steps) != 0 {
+				t.Errorf("rolled back %v twice", versions(got))
+			}
+		})
+	}
+}
+
+// A table that GORM's migrator changes is made anew: the old one is dropped,
+// and with it go the rows that refer to it. A migration of ours takes the rows
+// of its own tables and no other.
+func TestT12_RowsOfOtherTables(t *testing.T) {
+	t.Run("GORM's migrator", func(t *testing.T) {
+		path := newMigrated(t, none)
+		addCustomers(t, path, "", 1)
+		db := openPlain(t, path+"?_foreign_keys=1", quiet())
+		must(t, db.Migrator().DropColumn(&models.User{}, "total_xp"))
+		if n := len(rowsOf(t, path)["sessions"]); n != 0 {
+			t.Errorf("%d sessions outlive the column of another table: plain GORM is better than it was", n)
+		}
+	})
+	for _, stack := range stacks {
+		t.Run("ours over "+stack.name, func(t *testing.T) {
+			path := newPath(t)
+			db := stack.open(t, path)
+			mustUp(t, db, none)
+			addCustomers(t, path, "", 1, 2)
+			want := rowsOf(t, path)
+			mustDown(t, db, none, 1)
+			for _, table := range []string{"shop_items", "inventory", "loadouts", "coin_ledger"} {
+				delete(want, table)
+			}
+			want["schema_migrations"] = want["schema_migrations"][:1]
+			if diff := cmp.Diff(want, rowsOf(t, path)); diff != "" {
+				t.Errorf("rows (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// The application's rows that refer to ours stop Down, which then has done
+// nothing: not even the step that it could do.
+func TestDownIsAllOrNothing(t *testing.T) {
+	path := newPath(t)
+	db := openHooks(t, path)
+	mustUp(t, db, none)
+	addCustomers(t, path, "", 1)
+	run(t, path, "", `
+		CREATE TABLE avatars (user_id INTEGER REFERENCES users (id));
+		INSERT INTO avatars VALUES (1);`)
+	want := contentsOf(t, path)
+	_, err := migrations.Down(t.Context(), db, none, 0)
+	if err == nil || !strings.Contains(err.Error(), practice) {
+		t.Errorf("got error %v, want one that names %s", err, practice)
+	}
+	if diff := cmp.Diff(want, contentsOf(t, path)); diff != "" {
+		t.Errorf("contents (-want +got)\n%s", diff)
+	}
+}

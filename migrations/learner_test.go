@@ -1,0 +1,45 @@
+package migrations_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// learner is a user, :id, with a row in every table that has one.
+const learner = `
+INSERT INTO {users} (id, uid, name, level, total_xp, coins, league_id, created_at, updated_at, last_active_at)
+	VALUES (:id, 'uid-' || :id, 'Ada', 1, 10, 105, 1, 1000, 1000, 2000);
+INSERT OR IGNORE INTO {seasons} (id, starts_at, ends_at, zone) VALUES (20260301, 0, 604800000, 'UTC');
+INSERT INTO {sessions} (user_id, id, operation, started_at, ended_at, total_count, correct_count, avg_response_ms,
+		xp_earned, coins_earned, season_id, payload_hash, created_at)
+	VALUES (:id, CAST(printf('%016d', :id) AS BLOB), 'addition', 1000, 2000, 10, 9, 1500, 10, 5, 20260301, x'00', 1000);
+INSERT INTO {answer_events} (user_id, id, session_id, operation, fact, correct, response_time_ms, created_at)
+	VALUES (:id, x'00000000000000000000000000000001', CAST(printf('%016d', :id) AS BLOB), 'addition', '2+3', 1, 1500, 1500);
+INSERT INTO {mastery_stats} (user_id, operation, fact, mastery_level, last_delta, last_answer_id, attempts,
+		correct_count, total_response_ms, last_response_time, updated_at)
+	VALUES (:id, 'addition', '2+3', 0.2, 0.2, x'00000000000000000000000000000001', 1, 1, 1500, 1500, 1500);
+INSERT INTO {mastery_rollups} (user_id, operation, fact, total_attempts, correct_count, avg_response_time, mastery_level, last_updated)
+	VALUES (:id, 'addition', '2+3', 1, 1, 1500, 5, 2000);
+INSERT INTO {rollup_queue} (user_id) VALUES (:id);
+INSERT INTO {league_participants} (season_id, league_id, user_id, weekly_xp, reached_at) VALUES (20260301, 1, :id, 10, 2000);
+INSERT INTO {season_results} (season_id, user_id, league_id, rank, weekly_xp, moved_to, prize)
+	VALUES (20260301, :id, 1, 1, 10, 2, 50);`
+
+// customer adds to learner what the second migration has.
+const customer = `
+INSERT OR IGNORE INTO {shop_items} (id, slug, name, description, slot, rarity, price, asset_value, active)
+	VALUES (1, 'hat', 'Hat', 'A hat', 'head', 'common', 20, 'hat.svg', 1);
+INSERT INTO {inventory} (user_id, item_id, price_paid, purchase_id, acquired_at)
+	VALUES (:id, 1, 20, x'00000000000000000000000000000001', 2000);
+INSERT INTO {loadouts} (user_id, slot, item_id) VALUES (:id, 'head', 1);
+INSERT INTO {coin_ledger} (user_id, seq, entry_id, delta, balance_after, reason, reference, created_at)
+	VALUES (:id, 1, x'00000000000000000000000000000001', 105, 105, 'welcome', '', 1000);`
+
+// addCustomers adds users with a row in every table.
+func addCustomers(tb testing.TB, path, prefix string, ids ...int64) {
+	tb.Helper()
+	for _, id := range ids {
+		run(tb, path, prefix, strings.ReplaceAll(learner+customer, ":id", fmt.Sprint(id)))
+	}
+}

@@ -1,0 +1,188 @@
+package migrations_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flashstore/flashstore/migrations"
+)
+
+// sealed are the SHA-256 of the migrations' texts. A migration that has landed
+// never changes, for there are databases that it has made: do not put a new
+// sum in place of an old one. Add a migration instead, and its two sums here.
+var sealed = map[string]string{
+	"0001_practice.down.sql": "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
+	"0001_practice.up.sql":   "6d497b84c6bac431a898e9b9a0a4e6f960151b47ea7671aa14e1c250f2faee80",
+	"0002_shop.down.sql":     "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
+	"0002_shop.up.sql":       "08648784397585087e2d096d16fbf757ab32ba49589311e983d54372b3d140a3",
+}
+
+func TestMigrationsAreSealed(t *testing.T) {
+	files, err := filepath.Glob("sqlite/*")
+	must(t, err)
+	sums := map[string]string{}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		must(t, err)
+		sum := sha256.Sum256(text)
+		sums[filepath.Base(name)] = hex.EncodeToString(sum[:])
+	}
+	if diff := cmp.Diff(sealed, sums); diff != "" {
+		t.Errorf("a landed migration never changes: add a new one (-sealed +is)\n%s", diff)
+	}
+}
+
+func TestUpDownUp(t *testing.T) {
+	for _, cfg := range []migrations.Config{none, prefixed} {
+		for _, stack := range stacks {
+			t.Run(stack.name+"/prefix "+cfg.TablePrefix, func(t *testing.T) {
+				path := newPath(t)
+				db := stack.open(t, path)
+				mustUp(t, db, cfg)
+				first := schemaOf(t, path)
+				leagues := rowsOf(t, path)[cfg.TablePrefix+"leagues"]
+				for _, steps := range []int{1, 2, 1} {
+					addCustomers(t, path, cfg.TablePrefix, 1, 2)
+					mustDown(t, db, cfg, steps)
+					mustBePart(t, first, schemaOf(t, path))
+					mustUp(t, db, cfg)
+					if diff := cmp.Diff(first, schemaOf(t, path)); diff != "" {
+						t.Errorf("schema after %d down and up again (-first +second)\n%s", steps, diff)
+					}
+					run(t, path, cfg.TablePrefix, "DELETE FROM {users}")
+				}
+				if diff := cmp.Diff(leagues, rowsOf(t, path)[cfg.TablePrefix+"leagues"]); diff != "" {
+					t.Errorf("leagues (-first +second)\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// mustBePart fails unless part is less than all of whole and nothing else.
+func mustBePart(t *testing.T, whole, part map[string]string) {
+	t.Helper()
+	if len(part) >= len(whole) {
+		t.Errorf("%d of %d objects are left", len(part), len(whole))
+	}
+	for name, text := range part {
+		if whole[name] != text {
+			t.Errorf("%s is %q, want %q", name, text, whole[name])
+		}
+	}
+}
+
+func TestPrefix(t *testing.T) {
+	const prefix = "fm_"
+	path := newMigrated(t, prefixed)
+	got := schemaOf(t, path)
+	for kindAndName, text := range got {
+		_, name, _ := strings.Cut(kindAndName, " ")
+		if !strings.HasPrefix(strings.TrimPrefix(name, "sqlite_autoindex_"), prefix) {
+			t.Errorf("%s has no prefix: %s", kindAndName, text)
+		}
+	}
+
+	// Without the prefix, it is the same as where there is none.
+	bare := map[string]string{}
+	for name, text := range got {
+		bare[strings.ReplaceAll(name, prefix, "")] = strings.ReplaceAll(text, prefix, "")
+	}
+	want := schemaOf(t, newMigrated(t, none))
+	if diff := cmp.Diff(want, bare); diff != "" {
+		t.Errorf("schema without its prefix (-want +got)\n%s", diff)
+	}
+	mustNotName(t, want, got)
+	mustReferToPrefixed(t, path, prefix)
+}
+
+// mustNotName fails if a text of prefixed holds a name of unprefixed as a
+// whole word.
+func mustNotName(t *testing.T, unprefixed, prefixed map[string]string) {
+	t.Helper()
+	words := map[string]bool{}
+	for name := range maps.Keys(unprefixed) {
+		_, name, _ = strings.Cut(name, " ")
+		words[name] = true
+	}
+	for name, text := range prefixed {
+		for _, word := range strings.FieldsFunc(text, notOfAName) {
+			if words[word] {
+				t.Errorf("%s names %s, which has no prefix: %s", name, word, text)
+			}
+		}
+	}
+}
+
+func notOfAName(r rune) bool {
+	return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+}
+
+func mustReferToPrefixed(t *testing.T, path, prefix string) {
+	t.Helper()
+	references := query(t, path, `
+		SELECT m.name, f."table" FROM sqlite_schema AS m JOIN pragma_foreign_key_list(m.name) AS f
+		WHERE m.type = 'table'`)
+	if len(references) == 0 {
+		t.Error("there is no foreign key")
+	}
+	exists := map[string]bool{}
+	for _, name := range tablesOf(t, path) {
+		exists[name] = true
+	}
+	for _, row := range references {
+		if !strings.HasPrefix(row[1], prefix) || !exists[row[1]] {
+			t.Errorf("%s refers to %s", row[0], row[1])
+		}
+	}
+}
+
+// Two applications may share a file.
+func TestTwoPrefixes(t *testing.T) {
+	path := newPath(t)
+	db := openHooks(t, path)
+	mustUp(t, db, none)
+	mustUp(t, db, prefixed)
+	addCustomers(t, path, "", 1)
+	addCustomers(t, path, "fm_", 2)
+	want := rowsOf(t, path)
+	mustDown(t, db, prefixed, 0)
+	for name := range want {
+		if strings.HasPrefix(name, "fm_") {
+			delete(want, name)
+		}
+	}
+	want["fm_schema_migrations"] = []string{}
+	if diff := cmp.Diff(want, rowsOf(t, path)); diff != "" {
+		t.Errorf("rows (-want +got)\n%s", diff)
+	}
+}
+
+func TestBadPrefix(t *testing.T) {
+	for _, prefix := range []string{
+		"FM_", "fM", "1fm_", "_fm", `fm"`, "fm'", "fm`", "fm ", " fm", "fm-", "fm.", "fm;", "fm]", "fm\n", "fmé", "{fm}", "sqlite_",
+	} {
+		t.Run(prefix, func(t *testing.T) {
+			path := newPath(t)
+			db := openPlain(t, path, quiet())
+			cfg := migrations.Config{TablePrefix: prefix}
+			_, up := migrations.Up(t.Context(), db, cfg)
+			_, down := migrations.Down(t.Context(), db, cfg, 0)
+			for _, err := range []error{up, down, migrations.Check(t.Context(), db, cfg)} {
+				if err == nil || !strings.Contains(err.Error(), "TablePrefix") {
+					t.Errorf("got error %v, want one that names TablePrefix", err)
+				}
+			}
+			if tables := tablesOf(t, path); len(tables) != 0 {
+				t.Errorf("made %v", tables)
+			}
+		})
+	}
+}

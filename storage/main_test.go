@@ -1,0 +1,13 @@
+package storage_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	// GORM's store of prepared statements never ends its goroutine
+	// (go-gorm/gorm#7832); one test opens a database with it.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("gorm.io/gorm/internal/lru.NewLRU[...].func1"))
+}
