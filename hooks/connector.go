@@ -54,7 +54,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, fmt.Errorf("open %s: %w", c.src.base, err)
 	}
 	if c.role == writer {
-		return &writerConn{SQLiteConn: raw, busyTimeout: c.cfg.BusyTimeout}, nil
+		return &writerConn{SQLiteConn: raw, busyTimeout: c.cfg.BusyTimeout, memory: c.src.memory}, nil
 	}
 	return raw, nil
 }

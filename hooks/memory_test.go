@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/gorm"
@@ -114,6 +115,22 @@ func TestT21_SharedMemory(t *testing.T) {
 			mustCount(t, two, 32)
 		})
 	}
+}
+
+// What one handle has made, another one finds, though it has to wait for its
+// turn first: SQLite cannot look for new tables under somebody's lock.
+func TestT21_NewTableUnderALock(t *testing.T) {
+	dsn := "file:" + memoryName(t) + "?mode=memory&cache=shared"
+	one := openHooks(t, dsn, hooks.Config{}, quiet())
+	two := openHooks(t, dsn, hooks.Config{}, quiet())
+	must(t, one.Exec(createItems).Error)
+	tx := mustBegin(t, one)
+	must(t, add(tx))
+	committed := make(chan error, 1)
+	time.AfterFunc(short, func() { committed <- tx.Commit().Error })
+	must(t, add(two))
+	must(t, await(t, committed))
+	mustCount(t, two, 2)
 }
 
 // A path without "file:" is a path, and its database outlives the process,

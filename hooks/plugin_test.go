@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -248,6 +249,16 @@ func TestWithWriter(t *testing.T) {
 		db, _ := newItems(t)
 		mustBegin(t, db)
 		mustBe(t, hooks.WithWriter(within(t, short), db, neverCalled(t)), context.DeadlineExceeded)
+	})
+	t.Run("under a held writer, without a deadline", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			db, _ := newItems(t)
+			mustBegin(t, db)
+			var busy *hooks.BusyError
+			if err := hooks.WithWriter(t.Context(), db, neverCalled(t)); !errors.As(err, &busy) {
+				t.Fatalf("got error %v, want a *hooks.BusyError", err)
+			}
+		})
 	})
 	t.Run("ended context", func(t *testing.T) {
 		db, _ := newItems(t)

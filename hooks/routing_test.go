@@ -379,6 +379,28 @@ func TestT22_AScriptThatFails(t *testing.T) {
 	mustBeFree(t, db)
 }
 
+// It is not run again either when another program takes the lock between two of
+// its statements: it waits there.
+func TestT22_AScriptIsNotRunAgain(t *testing.T) {
+	path := newPath(t)
+	db := openTick(t, path)
+	must(t, db.Use(hooks.New(hooks.Config{})))
+	must(t, db.Exec(createItems).Error)
+	elsewhere := mustPool(t, openPlain(t, path+wal, quiet()))
+	released := make(chan error, 1)
+	onNextTick(t, func() {
+		tx, err := elsewhere.Begin()
+		if err != nil {
+			released <- err
+			return
+		}
+		time.AfterFunc(short, func() { released <- tx.Rollback() })
+	})
+	must(t, db.Exec("INSERT INTO items (n) VALUES (1); SELECT tick(1000); INSERT INTO items (n) VALUES (2)").Error)
+	must(t, await(t, released))
+	mustCount(t, db, 2)
+}
+
 func TestTransactionControlByText(t *testing.T) {
 	queries := []string{
 		"BEGIN", "begin immediate", " COMMIT;", "END", "ROLLBACK", "SAVEPOINT a", "RELEASE a", "ROLLBACK TO a",

@@ -20,6 +20,7 @@ import (
 type writerConn struct {
 	*sqlite3.SQLiteConn
 	busyTimeout time.Duration
+	memory      bool
 	tx          *writerTx // the open transaction, or nil
 }
 
@@ -114,7 +115,19 @@ func (c *writerConn) run(ctx context.Context, query string, statement func() err
 	if isScript(query) {
 		return statement()
 	}
-	return c.whileBusy(ctx, statement)
+	err := c.whileBusy(ctx, statement)
+	if c.memory && isUnknown(err) {
+		// Under another connection's lock SQLite cannot see what is new in a
+		// database in memory, and says "no such table". Here it waits.
+		err = statement()
+	}
+	return err
+}
+
+// isUnknown reports whether SQLite could not make sense of a statement.
+func isUnknown(err error) bool {
+	var se sqlite3.Error
+	return errors.As(err, &se) && se.Code == sqlite3.ErrError
 }
 
 // whileBusy runs try with SQLite's own wait switched off and waits in Go.

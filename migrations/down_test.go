@@ -114,3 +114,19 @@ func TestDownIsAllOrNothing(t *testing.T) {
 		t.Errorf("contents (-want +got)\n%s", diff)
 	}
 }
+
+// Where the application has said that its rows go with ours, they do.
+func TestDownCascadesToTheApplication(t *testing.T) {
+	path := newPath(t)
+	db := openHooks(t, path)
+	mustUp(t, db, none)
+	addCustomers(t, path, "", 1)
+	run(t, path, "", `
+		CREATE TABLE avatars (user_id INTEGER REFERENCES users (id) ON DELETE CASCADE);
+		INSERT INTO avatars VALUES (1), (NULL);`)
+	mustDown(t, db, none, 0)
+	want := map[string][]string{"avatars": {"<nil>"}, "schema_migrations": {}}
+	if diff := cmp.Diff(want, rowsOf(t, path)); diff != "" {
+		t.Errorf("rows (-want +got)\n%s", diff)
+	}
+}

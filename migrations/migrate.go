@@ -82,8 +82,9 @@ func Up(ctx context.Context, db *gorm.DB, cfg Config) (Result, error) {
 }
 
 // Down rolls back the latest steps migrations, or all of them when steps is
-// 0 or less, and with them every row of their tables. All of it is done or
-// nothing.
+// 0 or less, and with them every row of their tables. Rows of the application's
+// own that refer to those stop it, or go with them where their foreign key says
+// ON DELETE CASCADE. All of it is done or nothing.
 func Down(ctx context.Context, db *gorm.DB, cfg Config, steps int) (Result, error) {
 	return change(ctx, db, cfg, "migrate down", func(m *runner) error {
 		applied := len(m.found.applied)

@@ -192,7 +192,7 @@ func (u *unit) event(field string, a Answer) (models.AnswerEvent, error) {
 	case a.ResponseMS < 0 || a.ResponseMS > maxResponseMS:
 		return models.AnswerEvent{}, invalid(field+".response_ms", "is %d: give milliseconds, 0 to %d", a.ResponseMS, maxResponseMS)
 	}
-	if err := checkText(field+".fact", fact); err != nil {
+	if err := checkText(field+".fact", a.Fact); err != nil {
 		return models.AnswerEvent{}, err
 	}
 	at, err := checkTime(field+".at", a.At)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"testing"
 	"time"
 
@@ -170,8 +169,9 @@ func TestAnswers_Append_ErrInvalid(t *testing.T) {
 		{"answers[1].id", func(a *storage.SingleAnswer) { a.ID = ahead }},
 		{"answers[1].fact", func(a *storage.SingleAnswer) { a.Fact = "=?" }},
 		{"answers[1].response_ms", func(a *storage.SingleAnswer) { a.ResponseMS = -1 }},
-		// The sum of two such would shut the fact for good.
-		{"answers[1].response_ms", func(a *storage.SingleAnswer) { a.ResponseMS = math.MaxInt64 }},
+		// Sums of what is longer overflow, which would shut the fact for good.
+		{"answers[1].response_ms", func(a *storage.SingleAnswer) { a.ResponseMS = 1<<40 + 1 }},
+		{"answers[1].fact", func(a *storage.SingleAnswer) { a.Fact = "1+\x001" }},
 		{"answers[1].at", func(a *storage.SingleAnswer) { a.At = time.Time{} }},
 	} {
 		t.Run(test.field, func(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"testing"
 	"time"
@@ -333,6 +332,7 @@ func TestSessions_Submit_ErrInvalid(t *testing.T) {
 	user := MustUser(t, f.Store, "ada")
 	versionFour := models.ID{6: 0x40, 8: 0x80, 15: 1}
 	before1970 := time.UnixMilli(-1)
+	year10000 := time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 	noMilliseconds := time.Unix(1<<55, 0) // more of them than an int64 holds
 	for _, test := range []struct {
 		field  string
@@ -349,6 +349,8 @@ func TestSessions_Submit_ErrInvalid(t *testing.T) {
 		{"ended_at", func(in *storage.Submission) { in.EndedAt = in.StartedAt.Add(-time.Millisecond) }},
 		{"ended_at", func(in *storage.Submission) { in.EndedAt = time.Time{} }},
 		{"ended_at", func(in *storage.Submission) { in.EndedAt = noMilliseconds }},
+		{"ended_at", func(in *storage.Submission) { in.EndedAt = year10000 }},
+		{"started_at", func(in *storage.Submission) { in.StartedAt, in.EndedAt = year10000, year10000 }},
 		{"answers", func(in *storage.Submission) { in.Answers = nil }},
 		{"answers[1].id", func(in *storage.Submission) { in.Answers[1].ID = models.ID{} }},
 		{"answers[1].id", func(in *storage.Submission) { in.Answers[1].ID = versionFour }},
@@ -357,8 +359,10 @@ func TestSessions_Submit_ErrInvalid(t *testing.T) {
 		}},
 		{"answers[0].fact", func(in *storage.Submission) { in.Answers[0].Fact = "" }},
 		{"answers[0].fact", func(in *storage.Submission) { in.Answers[0].Fact = " \t= ?" }},
+		{"answers[0].fact", func(in *storage.Submission) { in.Answers[0].Fact = "8+\x007" }},
+		{"answers[0].fact", func(in *storage.Submission) { in.Answers[0].Fact = "8+\xff7" }},
 		{"answers[0].response_ms", func(in *storage.Submission) { in.Answers[0].ResponseMS = -1 }},
-		{"answers[0].response_ms", func(in *storage.Submission) { in.Answers[0].ResponseMS = math.MaxInt64 }},
+		{"answers[0].response_ms", func(in *storage.Submission) { in.Answers[0].ResponseMS = 1<<40 + 1 }},
 		{"answers[0].at", func(in *storage.Submission) { in.Answers[0].At = time.Time{} }},
 		{"answers[0].at", func(in *storage.Submission) { in.Answers[0].At = before1970 }},
 	} {
@@ -397,6 +401,11 @@ func TestSessions_Submit_AtTheLimits(t *testing.T) {
 		in := session(user.ID, 2, right(3, "1+1", 0))
 		in.StartedAt, in.Answers[0].At = time.UnixMilli(0), time.UnixMilli(0)
 		MustSubmit(t, f.Store, in)
+	})
+	t.Run("OK/LongestAnswers", func(t *testing.T) {
+		in := session(user.ID, 3, right(4, "2+2", 1<<40), right(5, "2+2", 1<<40))
+		equal(t, MustSubmit(t, f.Store, in).AvgResponseMS, 1<<40)
+		MustAppend(t, f.Store, user.ID, right(6, "2+2", 1))
 	})
 	t.Run("OK/AnyTime", func(t *testing.T) {
 		f := MustOpen(t, withRules(func(r *storage.Rules) { r.ClockSkew = -1 }))

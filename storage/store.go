@@ -56,8 +56,9 @@ func over(e *engine) *Store {
 func (s *Store) Name() string { return Name }
 
 // Initialize looks whether the database can hold the store, brings hooks
-// along on SQLite, and applies what migrations are pending. It is called by
-// db.Use.
+// along on SQLite, and applies what migrations are pending. A database that is
+// refused is as it was; after a later error hooks stays in use. It is called
+// by db.Use.
 func (s *Store) Initialize(db *gorm.DB) error {
 	cfg := s.engine.cfg
 	if err := cfg.validate(); err != nil {
@@ -75,7 +76,7 @@ func (s *Store) Initialize(db *gorm.DB) error {
 	}
 	if cfg.Migrate == MigrateApply {
 		if _, err := migrations.Up(ctx, db, s.engine.migrations()); err != nil {
-			return errors.Join(err, s.Close())
+			return err
 		}
 	}
 	return s.engine.open(db)

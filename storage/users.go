@@ -79,25 +79,8 @@ func (s *Users) ByEmail(ctx context.Context, email string) (models.User, error) 
 // or ErrTaken when another user has the e-mail.
 func (s *Users) Update(ctx context.Context, id int64, change UserUpdate) (user models.User, err error) {
 	err = s.engine.write(ctx, func(u *unit) error {
-		locked, err := u.lockUser(id)
-		if err != nil {
-			return err
-		}
-		if change.Email != nil {
-			locked.Email = normalizeEmail(*change.Email)
-			if err := u.checkFree(userByEmail, locked.Email, id); err != nil {
-				return fmt.Errorf("e-mail %q: %w", locked.Email, err)
-			}
-		}
-		if change.Name != nil {
-			locked.Name = strings.TrimSpace(*change.Name)
-		}
-		if err := checkUserText(locked); err != nil {
-			return err
-		}
-		locked.UpdatedAt = u.now
-		user = *locked
-		return u.saveUser(locked, "email", "name", "updated_at")
+		user, err = u.updateUser(id, change)
+		return err
 	})
 	return user, err
 }
@@ -156,6 +139,9 @@ func (u *unit) lockUser(id int64) (*models.User, error) {
 }
 
 func (u *unit) createUser(in NewUser) (models.User, error) {
+	if err := cmp.Or(checkText("uid", in.UID), checkText("email", in.Email), checkText("name", in.Name)); err != nil {
+		return models.User{}, err
+	}
 	user := models.User{
 		UID: strings.TrimSpace(in.UID), Email: normalizeEmail(in.Email), Name: strings.TrimSpace(in.Name),
 		Level: u.cfg.Rules.level(0), LeagueID: lowestLeague,
@@ -163,9 +149,6 @@ func (u *unit) createUser(in NewUser) (models.User, error) {
 	}
 	if user.UID == "" {
 		user.UID = models.NewID().String()
-	}
-	if err := checkUserText(&user); err != nil {
-		return models.User{}, err
 	}
 	if err := u.checkFree(userByUID, user.UID, 0); err != nil {
 		return models.User{}, fmt.Errorf("uid %q: %w", user.UID, err)
@@ -183,8 +166,26 @@ func (u *unit) createUser(in NewUser) (models.User, error) {
 	return user, u.saveUser(&user, "coins")
 }
 
-func checkUserText(user *models.User) error {
-	return cmp.Or(checkText("uid", user.UID), checkText("email", user.Email), checkText("name", user.Name))
+func (u *unit) updateUser(id int64, change UserUpdate) (models.User, error) {
+	user, err := u.lockUser(id)
+	if err != nil {
+		return models.User{}, err
+	}
+	email, name := user.Email, user.Name
+	if change.Email != nil {
+		email = normalizeEmail(*change.Email)
+	}
+	if change.Name != nil {
+		name = strings.TrimSpace(*change.Name)
+	}
+	if err := cmp.Or(checkText("email", deref(change.Email)), checkText("name", name)); err != nil {
+		return models.User{}, err
+	}
+	if err := u.checkFree(userByEmail, email, id); err != nil {
+		return models.User{}, fmt.Errorf("e-mail %q: %w", email, err)
+	}
+	user.Email, user.Name, user.UpdatedAt = email, name, u.now
+	return *user, u.saveUser(user, "email", "name", "updated_at")
 }
 
 // checkFree returns ErrTaken when a user other than self has the key.

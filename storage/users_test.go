@@ -71,6 +71,28 @@ func TestUsers_Create(t *testing.T) {
 	})
 }
 
+// Text that PostgreSQL could not hold is refused here as well.
+func TestUsers_ErrInvalid(t *testing.T) {
+	f := MustOpen(t)
+	user := MustUser(t, f.Store, "ada")
+	MustNotChange(t, f, func() {
+		for _, bad := range []string{"a\x00b", "a\xff"} {
+			for field, in := range map[string]storage.NewUser{
+				"uid": {UID: bad}, "email": {UID: "x", Email: bad}, "name": {UID: "x", Name: bad},
+			} {
+				_, err := f.Users.Create(ctx, in)
+				mustBeInvalid(t, err, field)
+				_, err = f.Users.Ensure(ctx, in)
+				mustBeInvalid(t, err, field)
+			}
+			for field, change := range map[string]storage.UserUpdate{"email": {Email: &bad}, "name": {Name: &bad}} {
+				_, err := f.Users.Update(ctx, user.ID, change)
+				mustBeInvalid(t, err, field)
+			}
+		}
+	})
+}
+
 func TestUsers_Ensure(t *testing.T) {
 	t.Run("OK", func(t *testing.T) {
 		f := MustOpen(t)
@@ -108,8 +130,10 @@ func TestUsers_Ensure(t *testing.T) {
 	})
 	t.Run("ErrInvalid", func(t *testing.T) {
 		f := MustOpen(t)
-		_, err := f.Users.Ensure(ctx, storage.NewUser{UID: " "})
-		mustBeInvalid(t, err, "uid")
+		MustNotChange(t, f, func() {
+			_, err := f.Users.Ensure(ctx, storage.NewUser{UID: " "})
+			mustBeInvalid(t, err, "uid")
+		})
 	})
 }
 
