@@ -61,6 +61,7 @@ func TestAnswers_Append(t *testing.T) {
 			equal(t, MustAppend(t, f.Store, user.ID, first), storage.AppendReceipt{Repeated: 1})
 		})
 		first.Fact = "1 + 1 ="
+		first.At = first.At.In(time.FixedZone("", 3600)).Add(999 * time.Microsecond)
 		equal(t, MustAppend(t, f.Store, user.ID, second, first, second), storage.AppendReceipt{Booked: 1, Repeated: 2})
 		equal(t, MustInt(t, f.db, "SELECT attempts FROM mastery_stats"), 2)
 	})

@@ -44,6 +44,9 @@ func MustBoard(tb testing.TB, s *storage.Store, seasonID int64, limit int) (all 
 		if len(page.Standings) != limit {
 			tb.Fatalf("a page has %d places and a next one, want %d", len(page.Standings), limit)
 		}
+		if page.Next == after {
+			tb.Fatal("a page's cursor leads to the page itself")
+		}
 		after = page.Next
 	}
 }

@@ -55,6 +55,9 @@ func TestSeasonOf_Lengths(t *testing.T) {
 		// Where Sunday has two midnights, it begins at the first.
 		{"America/Havana", "2026-11-01 12:00", 20261101, "2026-11-01T04:00:00Z", 169},
 		{"Atlantic/Azores", "2026-10-25 12:00", 20261025, "2026-10-25T00:00:00Z", 169},
+		{"Europe/Bucharest", "1993-09-26 12:00", 19930926, "1993-09-25T21:00:00Z", 169},
+		{"Asia/Magadan", "2014-10-26 12:00", 20141026, "2014-10-25T12:00:00Z", 170},
+		{"Antarctica/Casey", "2020-03-08 12:00", 20200308, "2020-03-07T13:00:00Z", 171},
 		// Here Sunday loses its midnight hour in spring, too.
 		{"Atlantic/Azores", "2026-03-29 12:00", 20260329, "2026-03-29T01:00:00Z", 167},
 	} {

@@ -1,0 +1,78 @@
+package hooks
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+)
+
+// ErrTransactionControl is returned for BEGIN, COMMIT, ROLLBACK, SAVEPOINT and
+// RELEASE sent as text outside of a transaction: on a pool they would begin on
+// one connection and end on another.
+var ErrTransactionControl = errors.New("transaction control sent as text to a pool of connections: use db.Transaction, db.Begin or hooks.Transaction")
+
+var transactionControl = map[string]bool{
+	"BEGIN": true, "COMMIT": true, "END": true, "ROLLBACK": true, "SAVEPOINT": true, "RELEASE": true,
+}
+
+func refuseTransactionControl(query string) error {
+	if transactionControl[firstKeyword(query)] {
+		return ErrTransactionControl
+	}
+	return nil
+}
+
+// firstKeyword returns the first word of query in upper case.
+func firstKeyword(query string) string {
+	query = trimComments(query)
+	end := strings.IndexFunc(query, func(c rune) bool {
+		return (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	})
+	if end >= 0 {
+		query = query[:end]
+	}
+	return strings.ToUpper(query)
+}
+
+// trimComments cuts off what may stand before a statement: space, empty
+// statements and comments.
+func trimComments(query string) string {
+	for {
+		query = strings.TrimLeft(query, " \t\r\n\f;(\ufeff")
+		switch {
+		case strings.HasPrefix(query, "--"):
+			_, query, _ = strings.Cut(query, "\n")
+		case strings.HasPrefix(query, "/*"):
+			_, query, _ = strings.Cut(query, "*/")
+		default:
+			return query
+		}
+	}
+}
+
+// asksPragma finds the pragmas whose argument in parentheses is what they are
+// asked about, not a value that they set.
+var asksPragma = regexp.MustCompile(`(?i)\b(table_x?info|table_list|index_x?info|index_list|foreign_key_list|foreign_key_check|integrity_check|quick_check)\s*\(`)
+
+// setsPragma reports whether a PRAGMA does something. SQLite counts many of
+// these as reading, because what they change is not in the file, and sets some
+// while it prepares them: they belong to the connection that writes, and a
+// reader must not even be asked.
+func setsPragma(query string) bool {
+	return strings.ContainsRune(query, '=') || strings.Contains(strings.ToLower(query), "optimize") ||
+		strings.ContainsRune(query, '(') && !asksPragma.MatchString(query)
+}
+
+// isScript reports whether query holds more than one statement, or might: a
+// semicolon, not of a text or a comment, with anything but space behind it.
+func isScript(query string) bool {
+	if !strings.Contains(query, ";") {
+		return false
+	}
+	query = quoted.ReplaceAllLiteralString(query, " ")
+	i := strings.IndexByte(query, ';')
+	return i >= 0 && strings.TrimRight(query[i:], "; \t\r\n") != ""
+}
+
+// quoted finds texts, quoted names and comments.
+var quoted = regexp.MustCompile("(?s)'[^']*'|\"[^\"]*\"|`[^`]*`|\\[[^]]*\\]|--[^\n]*|/\\*.*?\\*/")
