@@ -95,7 +95,7 @@ func (app *application) play(t *testing.T, n int) {
 			_, err := app.store.Sessions.Submit(ctx, s)
 			check(t, err)
 		}
-		app.look(t, learner.ID)
+		app.look(t, learner)
 	}
 	for _, item := range app.items {
 		_, err := app.store.Shop.Purchase(ctx, learner.ID, item.ID, models.NewID())
@@ -126,18 +126,18 @@ func (app *application) signUp(t *testing.T, n int) (learner models.User) {
 
 // look reads what a dashboard shows. The neighbour's answers come in
 // whole sessions.
-func (app *application) look(t *testing.T, learner int64) {
+func (app *application) look(t *testing.T, learner models.User) {
 	ctx := t.Context()
-	recent, err := app.store.Answers.Recent(ctx, max(learner-1, 1), rounds*answers)
+	recent, err := app.store.Answers.Recent(ctx, max(learner.ID-1, 1), rounds*answers)
 	check(t, err)
-	_, err = app.store.Mastery.Weakest(ctx, learner, "", 5)
+	_, err = app.store.Mastery.Weakest(ctx, learner.ID, "", 5)
 	check(t, err)
 	season, err := app.store.Leagues.Season(ctx, time.Now())
 	check(t, err)
-	_, err = app.store.Leagues.Window(ctx, season.ID, learner, 3)
+	_, err = app.store.Leagues.Window(ctx, season.ID, learner.ID, 3)
 	check(t, err)
 	var own User
-	check(t, app.db.Preload("Sessions").First(&own, "login = ?", fmt.Sprint("login-", 0)).Error)
+	check(t, app.db.Preload("Sessions").First(&own, "login = ?", learner.UID).Error)
 	if len(recent)%answers != 0 {
 		t.Errorf("%d answers were seen: a part of a session", len(recent))
 	}

@@ -207,6 +207,30 @@ var (
 	readOnly = sql.TxOptions{ReadOnly: true}
 )
 
+// When the caller's own transaction ends with its context, nothing of it
+// stays, even if the caller looks at no error.
+func TestStore_In_CallerCancelled(t *testing.T) {
+	halfway, cancel := context.WithCancel(ctx)
+	f := MustOpenNotes(t, withRules(func(r *storage.Rules) {
+		r.Mastery = func(*storage.Rules, bool, int64) models.Level { cancel(); return 0 }
+	}))
+	user := MustUser(t, f.Store, "ada")
+	in := session(user.ID, 0, right(1, "8+7", 0))
+	MustNotChange(t, f, func() {
+		err := f.db.WithContext(halfway).Transaction(func(tx *gorm.DB) error {
+			must(t, tx.Create(&note{Text: "before"}).Error)
+			_, err := f.In(tx).Sessions.Submit(halfway, in)
+			mustBe(t, err, context.Canceled)
+			tx.Create(&note{Text: "behind"})
+			return nil
+		})
+		if err == nil {
+			t.Error("a transaction whose context had ended was committed")
+		}
+	})
+	equal(t, MustSubmit(t, f.Store, in).Repeated, false)
+}
+
 // A panic of the game's rule leaves nothing behind and the writer free.
 func TestStore_Panic(t *testing.T) {
 	bad := true

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -96,10 +98,19 @@ func yesNo(truth bool) string {
 // plain is what needs no quotes in a shell.
 var plain = regexp.MustCompile(`^[\w./:@%+=,-]+$`)
 
+// self returns how this program was called: "go run" leaves no flashstore
+// behind to be called again.
+func self() []string {
+	path, err := os.Executable()
+	if err == nil && strings.Contains(path, "go-build") && !strings.HasSuffix(path, ".test") {
+		return []string{"go", "run", "./cmd/flashstore"}
+	}
+	return []string{"flashstore"}
+}
+
 // commandLine returns a call of flashstore on this database, to be copied.
 func (o *options) commandLine(args ...string) string {
-	words := append([]string{"flashstore"}, args...)
-	words = append(words, "--db", o.db)
+	words := slices.Concat(self(), args, []string{"--db", o.db})
 	if o.prefix != "" {
 		words = append(words, "--prefix", o.prefix)
 	}
