@@ -195,7 +195,7 @@ func (u *unit) event(field string, a Answer) (models.AnswerEvent, error) {
 	if err := checkText(field+".fact", a.Fact); err != nil {
 		return models.AnswerEvent{}, err
 	}
-	at, err := checkTime(field+".at", a.At)
+	at, err := u.clientTime(field+".at", a.At)
 	return models.AnswerEvent{ID: a.ID, Fact: fact, Correct: a.Correct, ResponseTimeMS: a.ResponseMS, CreatedAt: at}, err
 }
 
@@ -205,11 +205,17 @@ func (u *unit) checkID(field string, id models.ID) error {
 	if id.Version() != 7 {
 		return invalid(field, "is %s: give a UUID of version 7", id)
 	}
-	ahead := id.Time().Sub(u.now)
-	if skew := u.cfg.Rules.ClockSkew; skew >= 0 && ahead > skew {
-		return invalid(field, "is %s, whose time is %v ahead of the store's clock (at most %v)", id, ahead.Round(time.Second), skew)
+	if u.isAhead(id.Time()) {
+		return invalid(field, "is %s, whose time is more than %v ahead of the store's clock", id, u.cfg.Rules.ClockSkew)
 	}
 	return nil
+}
+
+// isAhead reports whether a client's time is further ahead of the clock than
+// the rules allow.
+func (u *unit) isAhead(t time.Time) bool {
+	skew := u.cfg.Rules.ClockSkew
+	return skew >= 0 && t.Sub(u.now) > skew
 }
 
 // checkText refuses text that not every engine can hold.
@@ -218,6 +224,14 @@ func checkText(field, text string) error {
 		return invalid(field, "is %q: give UTF-8 text without NUL", text)
 	}
 	return nil
+}
+
+// clientTime is checkTime for a time that a client's clock gave.
+func (u *unit) clientTime(field string, t time.Time) (time.Time, error) {
+	if u.isAhead(t) {
+		return t, invalid(field, "is %s, more than %v ahead of the store's clock", t.Format(time.RFC3339), u.cfg.Rules.ClockSkew)
+	}
+	return checkTime(field, t)
 }
 
 // checkTime returns t as the database holds it: in UTC, to the millisecond.

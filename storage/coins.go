@@ -157,6 +157,9 @@ func (u *unit) reconcile(after, upTo int64) (breaks []Break, users int, err erro
 		return nil, 0, err
 	}
 	for _, user := range balances {
+		for len(entries) > 0 && entries[0].UserID < user.ID {
+			entries = entries[1:] // of nobody: foreign keys were off once
+		}
 		n := 0
 		for n < len(entries) && entries[n].UserID == user.ID {
 			n++

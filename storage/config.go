@@ -43,10 +43,11 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Rules == nil {
-		rules := DefaultRules()
-		c.Rules = &rules
+	rules := DefaultRules()
+	if c.Rules != nil {
+		rules = *c.Rules // a copy: a running store's rules stand
 	}
+	c.Rules = &rules
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -21,6 +21,9 @@ type Leagues struct{ engine *engine }
 // migration makes it.
 const lowestLeague = 1
 
+// maxXP bounds what is booked at once, so that no sum overflows.
+const maxXP = 1 << 40
+
 // Standing is a user's place on a board.
 type Standing struct {
 	Rank      int64     `gorm:"-" json:"rank"` // from 1
@@ -50,8 +53,8 @@ func (s *Leagues) All(ctx context.Context) (leagues []models.League, err error) 
 // itself: call it inside of the transaction that notes what it is for, with
 // store.In(tx).
 func (s *Leagues) BookXP(ctx context.Context, userID, xp int64, at time.Time) (season models.Season, err error) {
-	if xp < 0 {
-		return season, invalid("xp", "is %d: give 0 or more", xp)
+	if xp < 0 || xp > maxXP {
+		return season, invalid("xp", "is %d: give 0 to %d", xp, maxXP)
 	}
 	if at, err = checkTime("at", at); err != nil {
 		return season, err
@@ -103,7 +106,7 @@ func (s *Leagues) Rank(ctx context.Context, seasonID, userID int64) (standing St
 
 // Window returns a user's place in a season with up to radius places above
 // and below it, from the top. It returns ErrNotFound when they have not
-// played in it.
+// played in it. By default, with a radius of 0, 50; at the most 1000.
 func (s *Leagues) Window(ctx context.Context, seasonID, userID int64, radius int) (window []Standing, err error) {
 	if radius, err = pageSize("radius", radius); err != nil {
 		return nil, err
@@ -179,7 +182,7 @@ func (u *unit) bookLeagueXP(user *models.User, xp int64, at time.Time) (models.S
 	row := models.LeagueParticipant{
 		SeasonID: season.ID, LeagueID: user.LeagueID, UserID: user.ID, WeeklyXP: xp, ReachedAt: season.StartsAt,
 	}
-	if xp > 0 {
+	if xp > 0 && at.After(season.StartsAt) { // late XP is of a season before
 		row.ReachedAt = at
 	}
 	// Who plays in a season stays in the league that they began it in.

@@ -65,8 +65,8 @@ func (s *Sessions) Submit(ctx context.Context, in Submission) (receipt Receipt, 
 	return receipt, err
 }
 
-// Recent returns up to limit sessions of a user, the latest first (S10). By
-// default, with a limit of 0, 50; at the most 1000.
+// Recent returns up to limit sessions of a user, the latest first (S10); those
+// that were made in one millisecond in the order of their ids. By default, with a limit of 0, 50; at the most 1000.
 func (s *Sessions) Recent(ctx context.Context, userID int64, limit int) (sessions []models.Session, err error) {
 	limit, err = pageSize("limit", limit)
 	if err != nil {
@@ -96,11 +96,11 @@ func (u *unit) checkSubmission(in Submission) (booking, error) {
 	if err := u.checkID("id", in.ID); err != nil {
 		return booking{}, err
 	}
-	started, err := checkTime("started_at", in.StartedAt)
+	started, err := u.clientTime("started_at", in.StartedAt)
 	if err != nil {
 		return booking{}, err
 	}
-	ended, err := checkTime("ended_at", in.EndedAt)
+	ended, err := u.clientTime("ended_at", in.EndedAt)
 	switch {
 	case err != nil:
 		return booking{}, err

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -41,12 +42,12 @@ func (s *Shop) Put(ctx context.Context, item models.ShopItem) (models.ShopItem, 
 	case item.Price < 0:
 		return item, invalid("price", "is %d: give coins, 0 or more", item.Price)
 	}
-	for _, text := range []string{item.Slug, item.Name, item.Description, item.Slot, item.Rarity, item.AssetValue} {
-		if err := checkText("item", text); err != nil {
-			return item, err
-		}
+	err := cmp.Or(checkText("slug", item.Slug), checkText("name", item.Name), checkText("description", item.Description),
+		checkText("slot", item.Slot), checkText("rarity", item.Rarity), checkText("asset_value", item.AssetValue))
+	if err != nil {
+		return item, err
 	}
-	err := s.engine.write(ctx, func(u *unit) error {
+	err = s.engine.write(ctx, func(u *unit) error {
 		found, err := first[models.ShopItem](u.raw(itemBySlug, item.Slug))
 		if err != nil {
 			return err
@@ -84,7 +85,7 @@ func (s *Shop) Item(ctx context.Context, slug string) (item models.ShopItem, err
 
 // Purchase buys an item at the shop's price, in one transaction that holds
 // the user's row from its start (S32, S33). purchaseID is made by the client,
-// version 7: the same purchase again returns the first receipt, Repeated, and
+// version 7: the same purchase again returns what was paid first, Repeated, and
 // costs nothing; the same id for another item is ErrConflict. It returns
 // ErrNotFound, ErrNotForSale, ErrAlreadyOwned or an *InsufficientFundsError;
 // then nothing has changed.

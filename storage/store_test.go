@@ -245,6 +245,20 @@ func TestStore_HooksInUse(t *testing.T) {
 	MustUser(t, s, "bob")
 }
 
+// Where the tables cannot be made, the database is as good as before.
+func TestStore_Use_ReadOnly(t *testing.T) {
+	path := newPath(t)
+	MustExec(t, MustOpenGORM(t, path, &gorm.Config{}), "CREATE TABLE notes (id INTEGER PRIMARY KEY)")
+	db := MustOpenGORM(t, "file:"+path+"?mode=ro", &gorm.Config{Logger: logger.Discard})
+	s := storage.New(storage.Config{})
+	if err := db.Use(s); err == nil {
+		t.Fatal("tables were made in a file that is open for reading only")
+	}
+	equal(t, MustInt(t, db, "SELECT count(*) FROM sqlite_master"), 1)
+	_, err := s.Users.Get(ctx, 1)
+	mustBe(t, err, storage.ErrNotInUse)
+}
+
 func TestStore_UsedTwice(t *testing.T) {
 	f := MustOpen(t)
 	mustBe(t, f.db.Use(f.Store), gorm.ErrRegistered)

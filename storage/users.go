@@ -3,6 +3,7 @@ package storage
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -47,6 +48,10 @@ func (s *Users) Create(ctx context.Context, in NewUser) (user models.User, err e
 func (s *Users) Ensure(ctx context.Context, in NewUser) (user models.User, err error) {
 	if strings.TrimSpace(in.UID) == "" {
 		return user, invalid("uid", "is empty")
+	}
+	user, err = s.ByUID(ctx, in.UID) // most are there: no need to wait for the writer
+	if !errors.Is(err, ErrNotFound) {
+		return user, err
 	}
 	err = s.engine.write(ctx, func(u *unit) error {
 		found, err := u.findUser(userByUID, strings.TrimSpace(in.UID))
