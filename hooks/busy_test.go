@@ -253,7 +253,7 @@ func TestT04_DeadlineUnderAHeldLock(t *testing.T) { // S6
 // bubbles goes on only when all in it wait: the figures are exact.
 func TestT04_BusyErrorAfterTheBusyTimeout(t *testing.T) {
 	holders := map[string]func(t *testing.T, db *gorm.DB, path string){
-		"transaction of this process": func(t *testing.T, db *gorm.DB, _ string) { mustBegin(t, db) },
+		"transaction of this process": func(t *testing.T, db *gorm.DB, _ string) { mustBeginElsewhere(t, db) },
 		"another connection":          func(t *testing.T, _ *gorm.DB, path string) { lockElsewhere(t, path) },
 	}
 	for holder, hold := range holders {
@@ -284,17 +284,58 @@ func mustBeAbout(tb testing.TB, what string, got, want time.Duration) {
 	}
 }
 
-// A transaction that uses the outer db waits for itself, and comes to an end.
-func TestBusyErrorSaysUseTx(t *testing.T) {
+// A transaction that uses the outer db waits for itself. It hears so within a
+// second, however far its deadline is, and where the transaction was begun.
+func TestT08_TheOuterDBInATransaction(t *testing.T) {
+	t.Run("plain", func(t *testing.T) {
+		db, _ := newPlainItems(t, sitOut)
+		pool, err := db.DB()
+		must(t, err)
+		pool.SetMaxOpenConns(1) // as it is common with SQLite: the wait has no end of its own
+		err = db.Transaction(func(*gorm.DB) error { return add(db.WithContext(within(t, short))) })
+		mustBe(t, err, context.DeadlineExceeded)
+	})
+	t.Run("hooks", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			db, _ := newItems(t)
+			begin := time.Now()
+			err := db.Transaction(func(*gorm.DB) error { return add(db.WithContext(within(t, time.Hour))) })
+			var self *hooks.SelfWaitError
+			if !errors.As(err, &self) || !strings.Contains(self.Site, "busy_test.go:") {
+				t.Fatalf("got error %v, want a *hooks.SelfWaitError that names this file", err)
+			}
+			if took := time.Since(begin); took > time.Second {
+				t.Fatalf("it took %v", took)
+			}
+			mustCount(t, db, 0)
+			must(t, add(db))
+		})
+	})
+	t.Run("handed to another goroutine", func(t *testing.T) {
+		db, _ := newItems(t)
+		tx := mustBegin(t, db)
+		must(t, add(tx))
+		must(t, atOnce(2, func(i int) error {
+			if i == 0 {
+				return tx.Commit().Error
+			}
+			return add(db)
+		}))
+		mustCount(t, db, 2)
+	})
+}
+
+// An honest wait says who holds the writer.
+func TestBusyNamesTheHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, _ := newItems(t)
-		err := db.Transaction(func(*gorm.DB) error { return add(db) })
-		var busy *hooks.BusyError
-		if !errors.As(err, &busy) || !strings.Contains(err.Error(), "use its tx") {
-			t.Fatalf("got error %v, want a *hooks.BusyError that says what to use", err)
+		mustBeginElsewhere(t, db)
+		for _, wait := range []context.Context{t.Context(), within(t, time.Minute)} {
+			err := add(db.WithContext(wait))
+			if err == nil || !strings.Contains(err.Error(), "helpers_test.go:") {
+				t.Errorf("got error %v, want one that names where the transaction was begun", err)
+			}
 		}
-		mustCount(t, db, 0)
-		must(t, add(db))
 	})
 }
 

@@ -190,6 +190,17 @@ func mustBegin(tb testing.TB, db *gorm.DB, opts ...*sql.TxOptions) *gorm.DB {
 	return tx
 }
 
+// mustBeginElsewhere is mustBegin in a goroutine that is not the test's.
+func mustBeginElsewhere(tb testing.TB, db *gorm.DB) (tx *gorm.DB) {
+	tb.Helper()
+	must(tb, atOnce(1, func(int) error {
+		tx = db.Begin()
+		return tx.Error
+	}))
+	tb.Cleanup(func() { tx.Rollback() })
+	return tx
+}
+
 // lockElsewhere takes the write lock of the file on a connection that knows
 // nothing of GORM or the plugin, and returns what gives it free.
 func lockElsewhere(tb testing.TB, path string) (release func()) {

@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -9,54 +10,113 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// lane lets one writer through at a time, in the order of arrival. It is safe
-// for concurrent use.
+// lane lets one writer through at a time, in the order of arrival, and knows
+// who is in it. It is safe for concurrent use.
 type lane struct {
 	turn    *semaphore.Weighted // first in, first out
 	timeout time.Duration       // the wait of a context without a deadline
+	inside  atomic.Pointer[ticket]
 }
 
 func newLane(timeout time.Duration) *lane {
 	return &lane{turn: semaphore.NewWeighted(1), timeout: timeout}
 }
 
-// enter waits for the lane and returns the ticket that gives it free again.
-func (l *lane) enter(ctx context.Context) (*ticket, error) {
-	if l.turn.TryAcquire(1) {
-		return &ticket{lane: l}, nil
-	}
-	start := time.Now()
-	wait, cancel := l.bound(ctx)
-	defer cancel()
-	if err := l.turn.Acquire(wait, 1); err != nil {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("wait for the writer: %w", ctx.Err())
-		}
-		return nil, &BusyError{
-			Waited: time.Since(start),
-			Holder: "another transaction of this process (inside of a transaction's function use its tx, not the outer db)",
-		}
-	}
-	return &ticket{lane: l}, nil
+// SelfWaitError says that a goroutine waited for the writer while a
+// transaction that it began itself held it: the outer db was used inside of
+// the transaction's function (T8). Nothing was written.
+type SelfWaitError struct {
+	Site string // where the transaction was begun
 }
 
-// bound gives a context without a deadline the lane's timeout, so that a
-// transaction that waits for itself comes to an end.
+func (e *SelfWaitError) Error() string {
+	return fmt.Sprintf("waits for itself: this goroutine's own transaction, begun at %s, holds the writer; "+
+		"inside of a transaction's function use its tx, not the outer db", e.Site)
+}
+
+// selfWait is how long a goroutine waits for itself: its transaction may have
+// been handed to another one that ends it.
+const selfWait = 500 * time.Millisecond
+
+// enter waits for the lane and returns the ticket that gives it free again.
+func (l *lane) enter(ctx context.Context) (*ticket, error) {
+	if !l.turn.TryAcquire(1) {
+		if err := l.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	t := &ticket{lane: l, origin: here()}
+	l.inside.Store(t)
+	return t, nil
+}
+
+// The causes for which a wait ends before its context does.
+var (
+	errSelfWait = errors.New("waits for itself")
+	errTimeout  = errors.New("busy timeout")
+)
+
+func (l *lane) wait(ctx context.Context) error {
+	start := time.Now()
+	bounded, cancel := l.bound(ctx)
+	defer cancel()
+	if l.turn.Acquire(bounded, 1) == nil {
+		return nil
+	}
+	holder := l.holder()
+	switch cause := context.Cause(bounded); {
+	case errors.Is(cause, errSelfWait):
+		return &SelfWaitError{Site: holder.Site}
+	case errors.Is(cause, errTimeout):
+		return &BusyError{Waited: time.Since(start), Holder: holder.String()}
+	}
+	return fmt.Errorf("wait for the writer, held by %s: %w", holder, ctx.Err())
+}
+
+// bound gives a wait the end that its context may not have.
 func (l *lane) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if t := l.inside.Load(); t != nil && t.origin.isHere() {
+		return context.WithTimeoutCause(ctx, selfWait, errSelfWait)
+	}
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, l.timeout)
+	return context.WithTimeoutCause(ctx, l.timeout, errTimeout)
+}
+
+// holder returns who is in the lane.
+func (l *lane) holder() Holder {
+	t := l.inside.Load()
+	if t == nil {
+		return Holder{}
+	}
+	return Holder{Site: t.origin.site(), Since: t.origin.at}
+}
+
+// Holder is who has the writer.
+type Holder struct {
+	Site  string    // file:line of the application's that began; "": nobody
+	Since time.Time // when
+}
+
+// String says it in words.
+func (h Holder) String() string {
+	if h.Site == "" {
+		return "nobody any more"
+	}
+	return fmt.Sprintf("a transaction of this process begun at %s %v ago", h.Site, time.Since(h.Since).Round(time.Millisecond))
 }
 
 // ticket is the right to write. leave may be called more than once.
 type ticket struct {
-	lane *lane
-	left atomic.Bool
+	lane   *lane
+	origin origin
+	left   atomic.Bool
 }
 
 func (t *ticket) leave() {
 	if t != nil && t.left.CompareAndSwap(false, true) {
+		t.lane.inside.Store(nil)
 		t.lane.turn.Release(1)
 	}
 }

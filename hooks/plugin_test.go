@@ -253,7 +253,7 @@ func TestWithWriter(t *testing.T) {
 	t.Run("under a held writer, without a deadline", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			db, _ := newItems(t)
-			mustBegin(t, db)
+			mustBeginElsewhere(t, db)
 			var busy *hooks.BusyError
 			if err := hooks.WithWriter(t.Context(), db, neverCalled(t)); !errors.As(err, &busy) {
 				t.Fatalf("got error %v, want a *hooks.BusyError", err)
