@@ -29,11 +29,18 @@ func (e *BusyError) Error() string {
 
 func (e *BusyError) Unwrap() error { return e.Err }
 
-// isBusy reports whether another connection's lock stopped a statement: the
-// codes 5 (BUSY), 261 (BUSY_RECOVERY), 517 (BUSY_SNAPSHOT), 773 (BUSY_TIMEOUT).
+// isBusy reports whether another connection's lock stopped a statement.
 func isBusy(err error) bool {
+	_, busy := busyCode(err)
+	return busy
+}
+
+// busyCode returns the extended code of an answer of that kind: 5 (BUSY), 261
+// (BUSY_RECOVERY), 517 (BUSY_SNAPSHOT), 773 (BUSY_TIMEOUT).
+func busyCode(err error) (code int, busy bool) {
 	var se sqlite3.Error
-	return errors.As(err, &se) && se.Code == sqlite3.ErrBusy
+	busy = errors.As(err, &se) && se.Code == sqlite3.ErrBusy
+	return int(se.ExtendedCode), busy
 }
 
 // runAgainStates are PostgreSQL's codes for a transaction that lost against

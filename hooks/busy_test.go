@@ -197,6 +197,9 @@ var writes = []struct {
 	{"text with a semicolon", func(db *gorm.DB) error {
 		return db.Exec("INSERT INTO items (name) VALUES ('a; b')").Error
 	}},
+	{"script", func(db *gorm.DB) error {
+		return db.Exec("INSERT INTO items (n) VALUES (1); UPDATE items SET n = n + 1").Error
+	}},
 }
 
 // giveUp writes under a short deadline and returns how long it took to fail.

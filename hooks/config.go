@@ -72,6 +72,31 @@ type Config struct {
 	// -1 keeps none. By default, 256.
 	StatementCache int
 
+	// Observer is told of waits, busy answers, reruns and statements. By
+	// default, nobody is, and nothing is measured.
+	Observer Observer
+
+	// SlowStatement is how long a statement takes that the observer is shown
+	// with its plan. By default, 200 ms.
+	SlowStatement time.Duration
+
+	// TraceRows notes where rows were opened on the readers, for State: rows
+	// that are never closed pin the log. It costs a microsecond a query; it is
+	// for tests and for finding a leak. By default, off.
+	TraceRows bool
+
+	// DiskReserve is how many bytes of the disk are left free: with less, each
+	// write through GORM is refused with a *DiskFullError before it begins,
+	// deletions and VACUUM too; reads, pragmas, maintenance.Checkpoint and
+	// maintenance.IncrementalVacuum go on. A transaction that has begun may use
+	// the reserve up. It does not bound what is written through db.DB(), and
+	// knows nothing of a user's quota. -1 switches it off. By default, 64 MiB.
+	DiskReserve int64
+
+	// Accept names kinds of severe findings that are no reason to refuse the
+	// database: see FindingKind. They are logged still. By default, none.
+	Accept []FindingKind
+
 	// Logger takes findings that are no errors, such as a file that needs a
 	// VACUUM. By default, slog.Default().
 	Logger *slog.Logger
@@ -83,6 +108,8 @@ const (
 	defaultMmapSize       = 268435456
 	defaultMaxReaders     = 64
 	defaultStatementCache = 256
+	defaultSlowStatement  = 200 * time.Millisecond
+	defaultDiskReserve    = 64 << 20
 	journalSizeLimit      = 67108864
 )
 
@@ -101,6 +128,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.StatementCache == 0 {
 		c.StatementCache = defaultStatementCache
+	}
+	if c.SlowStatement == 0 {
+		c.SlowStatement = defaultSlowStatement
+	}
+	if c.DiskReserve == 0 {
+		c.DiskReserve = defaultDiskReserve
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -121,6 +154,8 @@ func (c Config) validate() error {
 	reject(c.MmapSize < -1, "MmapSize", c.MmapSize, "a number of bytes, or -1 for none")
 	reject(c.MaxReaders < 0, "MaxReaders", c.MaxReaders, "a positive number")
 	reject(c.StatementCache < -1, "StatementCache", c.StatementCache, "a positive number, or -1 for none")
+	reject(c.SlowStatement < 0, "SlowStatement", c.SlowStatement, "a duration")
+	reject(c.DiskReserve < -1, "DiskReserve", c.DiskReserve, "a number of bytes, or -1 for none")
 	return errors.Join(errs...)
 }
 

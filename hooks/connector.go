@@ -31,6 +31,8 @@ type connector struct {
 	src    source
 	role   role
 	close  func() error // ends what hangs on the pool, or nil
+	room   *reserve     // of the writer's disk, or nil
+	rows   *openRows    // where readers note their rows, if they do
 }
 
 var _ driver.Connector = (*connector)(nil)
@@ -54,7 +56,13 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, fmt.Errorf("open %s: %w", c.src.base, err)
 	}
 	if c.role == writer {
-		return &writerConn{SQLiteConn: raw, busyTimeout: c.cfg.BusyTimeout, memory: c.src.memory}, nil
+		return &writerConn{
+			SQLiteConn: raw, cfg: &c.cfg, memory: c.src.memory, room: c.room,
+			waits: fmt.Sprintf("PRAGMA busy_timeout=%d", c.cfg.BusyTimeout.Milliseconds()),
+		}, nil
+	}
+	if c.role == reader && c.cfg.TraceRows {
+		return &tracedConn{SQLiteConn: raw, rows: c.rows}, nil
 	}
 	return raw, nil
 }

@@ -13,13 +13,13 @@ import (
 // lane lets one writer through at a time, in the order of arrival, and knows
 // who is in it. It is safe for concurrent use.
 type lane struct {
-	turn    *semaphore.Weighted // first in, first out
-	timeout time.Duration       // the wait of a context without a deadline
-	inside  atomic.Pointer[ticket]
+	turn   *semaphore.Weighted // first in, first out
+	cfg    *Config
+	inside atomic.Pointer[ticket]
 }
 
-func newLane(timeout time.Duration) *lane {
-	return &lane{turn: semaphore.NewWeighted(1), timeout: timeout}
+func newLane(cfg *Config) *lane {
+	return &lane{turn: semaphore.NewWeighted(1), cfg: cfg}
 }
 
 // SelfWaitError says that a goroutine waited for the writer while a
@@ -40,11 +40,16 @@ const selfWait = 500 * time.Millisecond
 
 // enter waits for the lane and returns the ticket that gives it free again.
 func (l *lane) enter(ctx context.Context) (*ticket, error) {
+	var waited time.Duration
 	if !l.turn.TryAcquire(1) {
-		if err := l.wait(ctx); err != nil {
+		start := time.Now()
+		err := l.wait(ctx, start)
+		if waited = time.Since(start); err != nil {
+			l.cfg.tell(Event{Kind: LockWaited, Duration: waited, Err: err})
 			return nil, err
 		}
 	}
+	l.cfg.tell(Event{Kind: LockWaited, Duration: waited})
 	t := &ticket{lane: l, origin: here()}
 	l.inside.Store(t)
 	return t, nil
@@ -56,8 +61,7 @@ var (
 	errTimeout  = errors.New("busy timeout")
 )
 
-func (l *lane) wait(ctx context.Context) error {
-	start := time.Now()
+func (l *lane) wait(ctx context.Context, start time.Time) error {
 	bounded, cancel := l.bound(ctx)
 	defer cancel()
 	if l.turn.Acquire(bounded, 1) == nil {
@@ -81,7 +85,7 @@ func (l *lane) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, l.timeout, errTimeout)
+	return context.WithTimeoutCause(ctx, l.cfg.BusyTimeout, errTimeout)
 }
 
 // holder returns who is in the lane.
@@ -116,6 +120,7 @@ type ticket struct {
 
 func (t *ticket) leave() {
 	if t != nil && t.left.CompareAndSwap(false, true) {
+		t.lane.cfg.tell(Event{Kind: LockHeld, Duration: time.Since(t.origin.at)})
 		t.lane.inside.Store(nil)
 		t.lane.turn.Release(1)
 	}

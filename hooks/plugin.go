@@ -30,23 +30,28 @@ var (
 // Plugin puts SQLite's connections under GORM in order. Make one with New for
 // each *gorm.DB. It is safe for concurrent use.
 type Plugin struct {
-	cfg  Config
-	pool *pool
+	cfg    Config
+	pool   *pool
+	doctor doctor
+	found  []Finding // at open
 }
 
 var _ gorm.Plugin = (*Plugin)(nil)
 
 // New returns the plugin. A Config that makes no sense comes back as an error
 // of db.Use.
-func New(cfg Config) *Plugin { return &Plugin{cfg: cfg.withDefaults()} }
+func New(cfg Config) *Plugin {
+	return &Plugin{cfg: cfg.withDefaults(), doctor: doctor{probe: realProbe}}
+}
 
 // Name returns the plugin's name.
 func (p *Plugin) Name() string { return Name }
 
 // Initialize opens the plugin's own connections and puts them in the place of
 // those that GORM opened, which it closes: call db.Use right after gorm.Open,
-// on the *gorm.DB that it returned and not on a session of it. After an error,
-// db is as it was. It is called by db.Use.
+// on the *gorm.DB that it returned and not on a session of it. A database in
+// danger is refused with a *RefusedError, and lesser findings are logged. After
+// an error, db is as it was. It is called by db.Use.
 func (p *Plugin) Initialize(db *gorm.DB) error {
 	if err := p.cfg.validate(); err != nil {
 		return err
@@ -59,14 +64,24 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	opened, err := openPool(p.cfg, before.Driver().(*sqlite3.SQLiteDriver), src)
+	found, err := p.refuse(before, src)
 	if err != nil {
 		return err
 	}
-	if err := takeOffPreparedStatements(db, opened); err != nil {
+	room := newReserve(p.cfg.DiskReserve, p.doctor.path, src, p.doctor.probe.freeSpace)
+	opened, err := openPool(p.cfg, before.Driver().(*sqlite3.SQLiteDriver), src, room)
+	if err != nil {
+		return err
+	}
+	settled, err := p.doctor.opened(context.Background(), opened.writer)
+	if err != nil {
 		return errors.Join(err, opened.Close())
 	}
-	p.pool = opened
+	if err := errors.Join(takeOffPreparedStatements(db, opened), cutBatches(db), p.cfg.watchStatements(db)); err != nil {
+		return errors.Join(err, opened.Close())
+	}
+	p.pool, p.found = opened, append(found, settled...)
+	logFindings(p.cfg.Logger, p.doctor.path, p.found)
 	db.ConnPool = opened
 	db.Statement.ConnPool = opened
 	return before.Close()
@@ -127,10 +142,10 @@ func openedByGORM(db *gorm.DB) (*sql.DB, error) {
 }
 
 // openPool opens the writer, which creates the file, and then the others.
-func openPool(cfg Config, driver *sqlite3.SQLiteDriver, src source) (*pool, error) {
-	p := &pool{lane: newLane(cfg.BusyTimeout)}
+func openPool(cfg Config, driver *sqlite3.SQLiteDriver, src source, room *reserve) (*pool, error) {
+	p := &pool{lane: newLane(&cfg), rows: &openRows{}}
 	of := func(r role, close func() error) *sql.DB {
-		return (&connector{driver: driver, cfg: cfg, src: src, role: r, close: close}).open()
+		return (&connector{driver: driver, cfg: cfg, src: src, role: r, close: close, rows: p.rows, room: room}).open()
 	}
 	p.writer = of(writer, nil)
 	p.writer.SetMaxOpenConns(1)
@@ -141,22 +156,17 @@ func openPool(cfg Config, driver *sqlite3.SQLiteDriver, src source) (*pool, erro
 		p.readers.SetMaxIdleConns(cfg.idleReaders())
 		p.router = newRouter(of(reader, nil))
 	}
-	if err := p.check(cfg, src); err != nil {
+	if err := p.check(); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
 // check opens the first writer and the first reader, so that what is wrong
-// comes out of db.Use, and reports what is not wrong but worth knowing.
-func (p *pool) check(cfg Config, src source) error {
-	var autoVacuum int
-	if err := p.writer.QueryRow("PRAGMA auto_vacuum").Scan(&autoVacuum); err != nil {
+// comes out of db.Use.
+func (p *pool) check() error {
+	if err := p.writer.Ping(); err != nil {
 		return err
-	}
-	if autoVacuum == 0 && !src.memory && !src.readOnly {
-		cfg.Logger.Warn("auto_vacuum is off in this file, so that it never gives space back: "+
-			"run maintenance.Vacuum (or: flashstore vacuum) once in a quiet hour", "file", src.base)
 	}
 	if p.readers == nil {
 		return nil

@@ -17,6 +17,7 @@ type pool struct {
 	direct  *sql.DB // what db.DB() hands out
 	lane    *lane
 	router  *router
+	rows    *openRows // of the readers, where they are traced
 }
 
 var (
@@ -165,10 +166,20 @@ func (p *pool) closeOthers() error {
 // transaction is a gorm.Tx: a database/sql transaction, and db.DB() in it.
 type transaction struct {
 	*sql.Tx
-	pool *pool
+	pool  *pool
+	after queue // what is to be done when it has committed
 }
 
 var _ gorm.Tx = (*transaction)(nil)
+
+// Commit commits, and then does what waited for it.
+func (t *transaction) Commit() error {
+	if err := t.Tx.Commit(); err != nil {
+		return err
+	}
+	t.after.run()
+	return nil
+}
 
 // GetDBConn returns what db.DB() hands out outside of the transaction too.
 func (t *transaction) GetDBConn() (*sql.DB, error) { return t.pool.direct, nil }

@@ -62,7 +62,7 @@ func (r *router) ask(ctx context.Context, query string) (reads bool, err error) 
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	err = conn.Raw(func(driverConn any) error {
-		stmt, err := driverConn.(*sqlite3.SQLiteConn).Prepare(query)
+		stmt, err := sqliteConn(driverConn).Prepare(query)
 		if err != nil {
 			return err
 		}

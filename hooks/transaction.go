@@ -37,6 +37,9 @@ func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, o
 		if err == nil || !runAgain(err) {
 			return err
 		}
+		if p, ok := db.Plugins[Name].(*Plugin); ok {
+			p.cfg.tell(Event{Kind: RanAgain, Err: err})
+		}
 		if n == attempts {
 			return fmt.Errorf("transaction lost against others %d times: %w", n, err)
 		}
@@ -66,9 +69,11 @@ func nested(ctx context.Context, tx *gorm.DB, fn func(tx *gorm.DB) error) (err e
 	if err := control("SAVEPOINT "); err != nil {
 		return err
 	}
-	kept := false
+	waiting := waitingFor(tx)
+	kept, mark := false, waiting.mark()
 	defer func() {
 		if !kept {
+			waiting.cut(mark)
 			err = errors.Join(err, control("ROLLBACK TO SAVEPOINT "))
 		}
 		err = errors.Join(err, control("RELEASE SAVEPOINT "))

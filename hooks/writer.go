@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -16,9 +15,11 @@ import (
 // one goroutine at a time use it.
 type writerConn struct {
 	*sqlite3.SQLiteConn
-	busyTimeout time.Duration
-	memory      bool
-	tx          *writerTx // the open transaction, or nil
+	cfg    *Config
+	memory bool
+	waits  string    // the pragma that sets the busy timeout
+	room   *reserve  // of the disk, or nil
+	tx     *writerTx // the open transaction, or nil
 }
 
 var (
@@ -37,6 +38,8 @@ func (c *writerConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver
 	begin := "BEGIN IMMEDIATE"
 	if opts.ReadOnly {
 		begin = "BEGIN; PRAGMA query_only=ON"
+	} else if err := c.room.check(); err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
 	}
 	err := c.whileBusy(ctx, func() error {
 		_, err := c.Exec(begin, nil)
@@ -104,12 +107,19 @@ func (c *writerConn) IsValid() bool { return c.ResetSession(context.Background()
 
 // run runs one statement. In a transaction the write lock is held and there
 // is nothing to wait for; on its own, a single statement that another process
-// stopped is run again. A script is not: its first statements are done.
+// stopped is run again. A script is not, for its first statements are done: it
+// waits until the lock is free before it begins.
 func (c *writerConn) run(ctx context.Context, query string, statement func() error) error {
 	if c.tx != nil {
 		return c.tx.run(statement)
 	}
+	if err := c.roomFor(query); err != nil {
+		return err
+	}
 	if isScript(query) {
+		if err := c.waitForLock(ctx); err != nil {
+			return err
+		}
 		return statement()
 	}
 	err := c.whileBusy(ctx, statement)
@@ -121,6 +131,19 @@ func (c *writerConn) run(ctx context.Context, query string, statement func() err
 	return err
 }
 
+// waitForLock waits until another process has given the write lock free. What
+// else is wrong the statement itself will say.
+func (c *writerConn) waitForLock(ctx context.Context) error {
+	err := c.whileBusy(ctx, func() error {
+		_, err := c.Exec("BEGIN IMMEDIATE; ROLLBACK", nil)
+		return err
+	})
+	if busy := (*BusyError)(nil); errors.As(err, &busy) || ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
 // isUnknown reports whether SQLite could not make sense of a statement.
 func isUnknown(err error) bool {
 	var se sqlite3.Error
@@ -129,14 +152,16 @@ func isUnknown(err error) bool {
 
 // whileBusy runs try with SQLite's own wait switched off and waits in Go.
 func (c *writerConn) whileBusy(ctx context.Context, try func() error) error {
-	if err := c.setBusyTimeout(0); err != nil {
+	if _, err := c.Exec("PRAGMA busy_timeout=0", nil); err != nil {
 		return err
 	}
-	err := waitWhileBusy(ctx, c.busyTimeout, try)
-	return errors.Join(err, c.setBusyTimeout(c.busyTimeout))
-}
-
-func (c *writerConn) setBusyTimeout(d time.Duration) error {
-	_, err := c.Exec(fmt.Sprintf("PRAGMA busy_timeout=%d", d.Milliseconds()), nil)
-	return err
+	err := waitWhileBusy(ctx, c.cfg.BusyTimeout, func() error {
+		err := try()
+		if code, busy := busyCode(err); busy {
+			c.cfg.tell(Event{Kind: Busy, Code: code})
+		}
+		return err
+	})
+	_, restored := c.Exec(c.waits, nil)
+	return errors.Join(err, restored)
 }

@@ -55,9 +55,18 @@ func createTemp(path string) (string, error) {
 // removeTemp removes what is left of the temporary file. It is no error if
 // nothing is.
 func removeTemp(temp string) error {
+	err := os.Remove(temp)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, removeSidecars(temp))
+}
+
+// removeSidecars removes what lies beside a path that has no database.
+func removeSidecars(path string) error {
 	var errs []error
-	for _, suffix := range append([]string{""}, sidecars...) {
-		if err := os.Remove(temp + suffix); !errors.Is(err, fs.ErrNotExist) {
+	for _, suffix := range sidecars {
+		if err := os.Remove(path + suffix); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/flashstore/flashstore/hooks"
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/gorm"
 )
@@ -18,7 +19,9 @@ type Report struct {
 	Integrity []string `json:"integrity"`
 	// ForeignKeys are all rows that refer to a row that is not there.
 	ForeignKeys []ForeignKeyViolation `json:"foreign_keys"`
-	// Findings are settings that could be better. They do not count for OK.
+	// Findings are what is dangerous or could be better about the settings, the
+	// disk, the file system and the file's permissions, and who else has the
+	// database open. They do not count for OK.
 	Findings []Finding `json:"findings"`
 }
 
@@ -52,7 +55,7 @@ func (v ForeignKeyViolation) String() string {
 func Check(ctx context.Context, db *gorm.DB) (Report, error) {
 	report := Report{Integrity: []string{}, ForeignKeys: []ForeignKeyViolation{}, Findings: []Finding{}} // [] in JSON
 	err := onOwn(ctx, db, func(conn *sql.Conn) error {
-		return inTransaction(ctx, conn, beginRead, func() error { return report.read(ctx, conn) })
+		return inTransaction(ctx, conn, beginRead, func() error { return report.read(ctx, db, conn) })
 	})
 	if err != nil && !report.takeDamage(err) {
 		return Report{}, fmt.Errorf("check the database: %w", err)
@@ -60,10 +63,12 @@ func Check(ctx context.Context, db *gorm.DB) (Report, error) {
 	return report, nil
 }
 
-func (r *Report) read(ctx context.Context, conn *sql.Conn) (err error) {
-	if r.Findings, err = readFindings(ctx, conn); err != nil {
+func (r *Report) read(ctx context.Context, db *gorm.DB, conn *sql.Conn) (err error) {
+	found, err := hooks.Examine(ctx, db, conn)
+	if err != nil {
 		return err
 	}
+	r.Findings = found
 	if r.Integrity, err = readIntegrity(ctx, conn, "integrity_check"); err != nil {
 		return err
 	}

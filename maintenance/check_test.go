@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/maintenance"
 	"github.com/google/go-cmp/cmp"
 	"gorm.io/driver/sqlite"
@@ -115,6 +116,9 @@ func TestCheckFindings(t *testing.T) {
 	whats := func(report maintenance.Report) []string {
 		var found []string
 		for _, finding := range report.Findings {
+			if finding.Kind == hooks.FindingFreeSpace || finding.Kind == hooks.FindingFileSystem {
+				continue // the machine's own affair
+			}
 			found = append(found, finding.What)
 			if finding.Why == "" || finding.Do == "" || finding.String() == "" {
 				t.Errorf("a finding that does not say what to do: %+v", finding)

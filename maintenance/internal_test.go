@@ -152,26 +152,6 @@ func TestRenameWithoutLink(t *testing.T) {
 	})
 }
 
-// T24: the fix is in 3.51.3, and in the last releases of two older lines.
-func TestWALResetFixed(t *testing.T) {
-	for version, want := range map[string]bool{
-		"3.54.1": true, "3.53.0": true, "3.51.3": true, "3.51.2": false, "3.51.0": false,
-		"3.50.7": true, "3.50.6": false, "3.49.2": false, "3.45.1": false,
-		"3.44.6": true, "3.44.5": false, "3.8.9": false, "4.0.0": true, "unknown": false,
-	} {
-		if got := walResetFixed(version); got != want {
-			t.Errorf("%s: got %v", version, got)
-		}
-	}
-}
-
-func TestFindingOfAnOldSQLite(t *testing.T) {
-	s := settings{version: "3.51.2", journalMode: "wal", synchronous: 1, foreignKeys: true, autoVacuum: autoVacuumIncremental}
-	if found := s.findings(); len(found) != 1 || found[0].What != "SQLite is version 3.51.2" {
-		t.Fatalf("got %+v", found)
-	}
-}
-
 func TestFileURI(t *testing.T) {
 	for path, want := range map[string]string{
 		"/data/app.db":     "file:/data/app.db",
