@@ -14,7 +14,7 @@ var ErrNoAfterCommit = errors.New("this transaction was not begun through the ho
 // AfterCommit runs fn once the outermost transaction around tx has committed,
 // in the goroutine that committed it, after the writer is free again, in the
 // order in which they were asked for. It never runs when the transaction, or
-// the hooks.Transaction inside of it in which it was asked for, rolls back
+// the nested one inside of it in which it was asked for, rolls back
 // (T27): a GORM callback behind the commit step knows only its own statement.
 // Outside of a transaction it runs at once.
 //
@@ -50,6 +50,7 @@ func waitingFor(tx *gorm.DB) *queue {
 type queue struct {
 	mu    sync.Mutex
 	tasks []func()
+	marks map[string]int // how many tasks there were at a savepoint
 }
 
 func (q *queue) add(fn func()) {
@@ -58,24 +59,29 @@ func (q *queue) add(fn func()) {
 	q.tasks = append(q.tasks, fn)
 }
 
-// mark returns a place to cut the queue off at.
-func (q *queue) mark() int {
-	if q == nil {
-		return 0
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.tasks)
-}
-
-// cut forgets what was added behind a mark: its savepoint was given up.
-func (q *queue) cut(mark int) {
+// mark remembers what was asked for before a savepoint.
+func (q *queue) mark(savepoint string) {
 	if q == nil {
 		return
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.tasks = q.tasks[:min(mark, len(q.tasks))]
+	if q.marks == nil {
+		q.marks = map[string]int{}
+	}
+	q.marks[savepoint] = len(q.tasks)
+}
+
+// cut forgets what was asked for since a savepoint that was gone back to.
+func (q *queue) cut(savepoint string) {
+	if q == nil {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if mark, ok := q.marks[savepoint]; ok {
+		q.tasks = q.tasks[:min(mark, len(q.tasks))]
+	}
 }
 
 // run does everything, once.

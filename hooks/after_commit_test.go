@@ -59,6 +59,19 @@ func TestT27_AfterCommit(t *testing.T) {
 		}))
 		mustBeTold(t, "outer", "inner")
 	})
+	t.Run("GORM's own nesting and savepoints", func(t *testing.T) {
+		must(t, db.Transaction(func(tx *gorm.DB) error {
+			tell(t, tx, "outer")
+			mustBe(t, tx.Transaction(func(tx *gorm.DB) error {
+				tell(t, tx, "never")
+				return errUndo
+			}), errUndo)
+			must(t, tx.SavePoint("here").Error)
+			tell(t, tx, "nor this")
+			return tx.RollbackTo("here").Error
+		}))
+		mustBeTold(t, "outer")
+	})
 	t.Run("no transaction", func(t *testing.T) {
 		tell(t, db, "at once")
 		mustBeTold(t, "at once")

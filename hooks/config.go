@@ -89,8 +89,10 @@ type Config struct {
 	// write through GORM is refused with a *DiskFullError before it begins,
 	// deletions and VACUUM too; reads, pragmas, maintenance.Checkpoint and
 	// maintenance.IncrementalVacuum go on. A transaction that has begun may use
-	// the reserve up. It does not bound what is written through db.DB(), and
-	// knows nothing of a user's quota. -1 switches it off. By default, 64 MiB.
+	// the reserve up, and so may the checkpoint behind a commit, by 2, 4 or 20
+	// MiB (Safe, Balanced, Fast): give more than that. It does not bound what
+	// is written through db.DB(), and knows nothing of a user's quota. -1
+	// switches it off. By default, 64 MiB.
 	DiskReserve int64
 
 	// Accept names kinds of severe findings that are no reason to refuse the

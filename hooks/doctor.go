@@ -128,26 +128,33 @@ func (d doctor) place() []Finding {
 	return found
 }
 
-// permissions judges who may do what with the file. SQLite keeps a log beside
-// it, and the log's index.
+// permissions judges who may do what with the file.
 func (d doctor) permissions() []Finding {
 	var found []Finding
-	for _, path := range []string{d.path, d.path + "-wal", d.path + "-shm", filepath.Dir(d.path)} {
-		if d.readOnly {
-			break
-		}
-		if err := d.probe.writable(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			found = append(found, Finding{
-				Kind:   FindingNotWritable,
-				Severe: true,
-				What:   fmt.Sprintf("%s is not writable (%v)", path, err),
-				Why:    "nothing can be stored, and SQLite makes files beside the database",
-				Do:     "give this user the right to write to the file and to its directory, or open it with mode=ro",
-			})
-		}
+	if !d.readOnly {
+		found = d.unwritable()
 	}
 	if open, err := d.probe.exposure(d.path); err == nil && open != 0 {
 		found = append(found, judgeExposure(d.path, open))
+	}
+	return found
+}
+
+// unwritable finds what this user may not write to. SQLite keeps a log beside
+// the file, and the log's index: those of another user are in its way too.
+func (d doctor) unwritable() (found []Finding) {
+	for _, path := range []string{d.path, d.path + "-wal", d.path + "-shm", filepath.Dir(d.path)} {
+		err := d.probe.writable(path)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		found = append(found, Finding{
+			Kind:   FindingNotWritable,
+			Severe: true,
+			What:   fmt.Sprintf("%s is not writable (%v)", path, err),
+			Why:    "nothing can be stored, and SQLite makes files beside the database",
+			Do:     "give this user the right to write to the file and to its directory, or open it with mode=ro",
+		})
 	}
 	return found
 }

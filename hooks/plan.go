@@ -90,7 +90,14 @@ type planConn struct {
 
 // explain returns the plan of query. The values are those of the statement:
 // SQLite wants as many as there are places.
+//
+// EXPLAIN does not look whether the schema that a connection knows is still
+// the file's, and would plan without an index that another connection has made.
+// A statement that reads the file does.
 func (c planConn) explain(query string, vars []any) (plan []planStep, err error) {
+	if _, err := c.texts(knowSchema); err != nil {
+		return nil, err
+	}
 	rows, err := c.pool.QueryContext(c.ctx, "EXPLAIN QUERY PLAN "+strings.TrimLeft(query, "; \t\r\n"), vars...)
 	if err != nil {
 		return nil, err
@@ -139,6 +146,7 @@ func (c planConn) moreThan(n int, table string) (bool, error) {
 }
 
 const (
+	knowSchema  = "SELECT type FROM sqlite_schema LIMIT 1"
 	findTable   = "SELECT type FROM pragma_table_list WHERE lower(name) = lower(?)"
 	findColumns = "SELECT name FROM pragma_table_xinfo(?)"
 	findRowid   = "SELECT name FROM pragma_table_xinfo(?) WHERE pk = 1 AND upper(type) = 'INTEGER'"

@@ -81,20 +81,21 @@ func (AllowPlan) Build(clause.Builder) {}
 
 // PlanGuard is a gorm.Plugin for an application's tests. It asks SQLite for
 // the plan of every SELECT, UPDATE, DELETE and INSERT … SELECT that GORM runs,
-// once for each text, on the connection that ran it, and fails the test when
-// the plan
+// once for each text, in the same transaction or else on the same pool, and
+// fails the test when the plan
 //
 //   - scans a table of more than MinRows rows, unless all that is asked for is
 //     the first rows of it (LIMIT without a condition),
 //   - sorts in a temporary B-tree for ORDER BY, or
 //   - builds an automatic index,
 //
-// with the statement, the plan, and the index that would help, which it has
+// with the statement, the plan, and the index that would help, which has been
 // tried on an empty copy of the schema. Of the statements it changes nothing,
 // neither result nor error. A statement that failed is not looked at, nor are
-// scripts of several statements. A table that is too small to matter is
-// counted again at the next run, so that it does not matter when the test
-// fills it.
+// scripts of several statements. Rows are counted behind the statement, before
+// it for Rows, Row and Scan, whose results stay open. A table that is too small
+// to matter is counted again at the next run, so that it makes no difference
+// when the test fills it.
 //
 // Make one with NewPlanGuard for each *gorm.DB. It works with and without the
 // Plugin of this package, before or after it. It is safe for concurrent use.
@@ -125,20 +126,21 @@ func (g *PlanGuard) Initialize(db *gorm.DB) error {
 	if err := g.cfg.validate(); err != nil {
 		return err
 	}
-	if db.Dialector.Name() != "sqlite" {
-		return fmt.Errorf("%w (this one is %s)", ErrNotSQLite, db.Dialector.Name())
+	if db.Name() != "sqlite" {
+		return fmt.Errorf("%w (this one is %s)", ErrNotSQLite, db.Name())
 	}
 	opened, err := db.DB()
 	if err != nil {
 		return fmt.Errorf("find the driver of the database: %w", err)
 	}
 	g.driver = opened.Driver()
+	// Right behind the statement, while its transaction still stands.
 	calls := db.Callback()
 	err = errors.Join(
-		calls.Create().After("gorm:create").Register("flashstore:plan_guard", g.after),
+		calls.Create().After("gorm:create").Before("gorm:save_after_associations").Register("flashstore:plan_guard", g.after),
 		calls.Query().After("gorm:query").Before("gorm:preload").Register("flashstore:plan_guard", g.after),
-		calls.Update().After("gorm:update").Register("flashstore:plan_guard", g.after),
-		calls.Delete().After("gorm:delete").Register("flashstore:plan_guard", g.after),
+		calls.Update().After("gorm:update").Before("gorm:save_after_associations").Register("flashstore:plan_guard", g.after),
+		calls.Delete().After("gorm:delete").Before("gorm:after_delete").Register("flashstore:plan_guard", g.after),
 		calls.Row().Before("gorm:row").Register("flashstore:plan_guard", g.beforeRows),
 		calls.Raw().After("gorm:raw").Register("flashstore:plan_guard", g.after),
 	)
@@ -190,15 +192,20 @@ func (g *PlanGuard) guard(db *gorm.DB, ran bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(db.Statement.Context), planWait)
 	defer cancel()
-	conn := planConn{ctx: ctx, pool: unprepared(db.Statement.ConnPool)}
-	small, err := g.examine(conn, db, entry.small)
+	small, err := g.examine(ctx, db, entry.small)
 	g.record.settle(entry, small, err, ran)
 }
 
 // examine looks at the statement of db and reports what is wrong with it. It
 // returns the tables that are to be counted again at the next run; where some
 // are given, nothing is explained until one of them has grown.
-func (g *PlanGuard) examine(conn planConn, db *gorm.DB, waiting []string) (small []string, err error) {
+func (g *PlanGuard) examine(ctx context.Context, db *gorm.DB, waiting []string) (small []string, err error) {
+	pinned, release, err := pinPlanConn(ctx, db.Statement.ConnPool, db.Statement.SQL.String())
+	if err != nil {
+		return waiting, err
+	}
+	defer release()
+	conn := planConn{ctx: ctx, pool: pinned}
 	if grown, err := anyLarge(conn, g.cfg.MinRows, waiting); err != nil || !grown {
 		return waiting, err
 	}
@@ -262,18 +269,6 @@ func hasPlan(query string) bool {
 			slices.ContainsFunc(tokenize(query), func(token planToken) bool { return token.upper == "SELECT" })
 	}
 	return false
-}
-
-// unprepared takes GORM's store of prepared statements off, so that the
-// guard's questions do not fill it.
-func unprepared(pool gorm.ConnPool) gorm.ConnPool {
-	switch wrapped := pool.(type) {
-	case *gorm.PreparedStmtDB:
-		return wrapped.ConnPool
-	case *gorm.PreparedStmtTX:
-		return wrapped.Tx
-	}
-	return pool
 }
 
 // String returns what the exception is about, and why.

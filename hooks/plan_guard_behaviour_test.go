@@ -44,18 +44,18 @@ func TestPlanGuardTableGrows(t *testing.T) {
 	db, report := newLibrary(t, 5, hooks.PlanGuardConfig{})
 	must(t, byName(db))
 	report.mustBeSilent(t)
-	fill2 := db.Clauses(hooks.AllowPlan("the test's own"))
-	must(t, fill2.Exec("INSERT INTO authors (name, born) SELECT name, born FROM books, (SELECT * FROM authors) LIMIT 96").Error)
-	for range 3 {
-		must(t, byName(db))
-	}
-	report.mustBeSilent(t) // 5 × 5 and 5 are not more than 100
-	fill(t, db.Session(&gorm.Session{NewDB: true}), 0)
-	must(t, db.Clauses(hooks.AllowPlan("the test's own")).Exec(fmt.Sprintf(fillLibrary, "authors", "NULL, 'a' || i, i"), sql.Named("rows", 100)).Error)
+	past := db.Clauses(hooks.AllowPlan("the test's own"))
+	must(t, past.Exec(fmt.Sprintf(fillLibrary, "authors", "NULL, 'b' || i, i"), sql.Named("rows", 100)).Error)
 	for range 3 {
 		must(t, byName(db))
 	}
 	report.mustSay(t, "SCAN authors", "authors (name);")
+}
+
+// fresh is a table that GORM makes.
+type fresh struct {
+	ID   int64
+	Name string `gorm:"index"`
 }
 
 // What the guard lets through.
@@ -86,7 +86,8 @@ func TestPlanGuardSilent(t *testing.T) {
 		"DDL":     func() error { return db.Exec("CREATE TABLE more AS SELECT * FROM authors").Error },
 		"DryRun":  func() error { return byName(db.Session(&gorm.Session{DryRun: true})) },
 		"Allowed": func() error { return byBirth(db.Clauses(hooks.AllowPlan("once a year"))) },
-		"Trigger": func() error { return db.AutoMigrate(&author{}) },
+		"Migrate": func() error { return db.AutoMigrate(&fresh{}) },
+		"Schema":  func() error { return db.Raw("SELECT name FROM sqlite_schema ORDER BY name").Scan(&[]string{}).Error },
 	} {
 		if err := run(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -250,10 +251,10 @@ func TestPlanGuardChangesNothing(t *testing.T) {
 	mustBe(t, db.Where("born = ? AND id > 0", -1).First(&author{}).Error, gorm.ErrRecordNotFound)
 	report.take()
 
-	if err := db.Where("nothing = ?", 1).Find(&[]author{}).Error; err == nil || !strings.Contains(err.Error(), "no such column") {
+	if err := db.Where("nowhere = ?", 1).Find(&[]author{}).Error; err == nil || !strings.Contains(err.Error(), "no such column") {
 		t.Errorf("got error %v", err)
 	}
-	if err := db.Raw("SELECT nothing").Row().Err(); err == nil || !strings.Contains(err.Error(), "no such column") {
+	if err := db.Raw("SELECT nowhere").Row().Err(); err == nil || !strings.Contains(err.Error(), "no such column") {
 		t.Errorf("got error %v", err)
 	}
 	ended, cancel := context.WithCancel(context.Background())
@@ -299,4 +300,71 @@ func TestPlanGuardConcurrent(t *testing.T) {
 	if got := report.take(); len(got) != texts {
 		t.Fatalf("%d failures, want %d:\n%s", len(got), texts, strings.Join(got, "\n"))
 	}
+}
+
+// unlucky is an author whose update is rolled back after it has run.
+type unlucky struct {
+	ID         int64
+	Name, Born string
+}
+
+var errUnlucky = errors.New("no luck")
+
+func (unlucky) TableName() string { return "authors" }
+
+func (*unlucky) AfterUpdate(*gorm.DB) error { return errUnlucky }
+
+// The guard looks while the transaction that GORM begins by itself stands.
+func TestPlanGuardInDefaultTransaction(t *testing.T) {
+	db, report := newLibrary(t, 300, hooks.PlanGuardConfig{})
+	mustBe(t, db.Model(&unlucky{}).Where("name = ?", "a7").Update("born", 1).Error, errUnlucky)
+	report.mustSay(t, "UPDATE `authors`")
+}
+
+// A temporary table is there on one connection only: the guard looks on that.
+func TestPlanGuardOnOneConnection(t *testing.T) {
+	db, report := guardLibrary(t, openPlain(t, newPath(t), quiet()), 0, hooks.PlanGuardConfig{MinRows: -1})
+	must(t, db.Connection(func(one *gorm.DB) error {
+		must(t, one.Exec("CREATE TEMP TABLE brief (id INTEGER PRIMARY KEY, name TEXT)").Error)
+		return one.Table("brief").Where("name = ?", "x").Find(&[]author{}).Error
+	}))
+	report.mustSay(t, "SCAN brief")
+	report.end()
+	report.mustBeSilent(t)
+}
+
+// A guard that could not look says so when the test ends: here, because the
+// statement itself took its table away.
+func TestPlanGuardCannotLook(t *testing.T) {
+	db, report := newLibrary(t, 0, hooks.PlanGuardConfig{})
+	must(t, db.Callback().Query().After("gorm:query").Before(hooks.PlanGuardName).Register("test:drop", func(db *gorm.DB) {
+		_, err := db.Statement.ConnPool.ExecContext(db.Statement.Context, "DROP TABLE IF EXISTS tags")
+		must(t, err)
+	}))
+	must(t, db.Table("tags").Where("word = ?", "x").Find(&[]map[string]any{}).Error)
+	report.mustBeSilent(t)
+	report.end()
+	report.mustSay(t, "could not look at the plan", "no such table: tags")
+}
+
+// EXPLAIN alone would plan with the schema that an idle reader remembers.
+func TestPlanGuardSeesNewIndexes(t *testing.T) {
+	db, report := newLibrary(t, 300, hooks.PlanGuardConfig{})
+	const readers = 8
+	var open []*sql.Rows
+	for range readers { // as many connections, all of which have read the schema
+		rows, err := db.Clauses(hooks.AllowPlan("the test's own")).Model(&author{}).Rows()
+		must(t, err)
+		open = append(open, rows)
+	}
+	for _, rows := range open {
+		must(t, rows.Close())
+	}
+	must(t, db.Exec("CREATE INDEX by_name ON authors (name)").Error)
+	for n := range readers { // Rows are looked at before they are opened
+		rows, err := db.Model(&author{}).Where(fmt.Sprintf("name = ? AND born > %d", n), "x").Rows()
+		must(t, err)
+		must(t, rows.Close())
+	}
+	report.mustBeSilent(t)
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
 	"github.com/flashstore/flashstore/hooks"
@@ -203,7 +202,9 @@ func TestPlanGuardSuggestions(t *testing.T) {
 // anew opens the file of db under a new guard.
 func anew(tb testing.TB, db *gorm.DB) (*gorm.DB, *planReport) {
 	tb.Helper()
-	again := openPlain(tb, db.Dialector.(*sqlite.Dialector).DSN, quiet())
+	var path string
+	must(tb, db.Raw("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&path).Error)
+	again := openPlain(tb, path, quiet())
 	report := &planReport{}
 	must(tb, again.Use(hooks.NewPlanGuard(report, hooks.PlanGuardConfig{})))
 	return again, report

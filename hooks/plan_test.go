@@ -51,7 +51,7 @@ func TestParseStep(t *testing.T) {
 		"DELETE FROM t WHERE b IN (?,?)": {{detail: "SCAN t", kind: planScan, table: "t"}},
 		"SELECT * FROM t WHERE a = ? ORDER BY a, b": {
 			{detail: "SEARCH t USING INDEX t_a (a=?)", kind: planSearch, table: "t", index: "t_a"},
-			{detail: "USE TEMP B-TREE FOR ORDER BY", kind: planSort},
+			{detail: "USE TEMP B-TREE FOR LAST TERM OF ORDER BY", kind: planSort},
 		},
 		"SELECT * FROM t ORDER BY a, b": {
 			{detail: "SCAN t USING INDEX t_a", kind: planScan, table: "t", index: "t_a"},
@@ -63,8 +63,8 @@ func TestParseStep(t *testing.T) {
 		},
 		"SELECT * FROM t JOIN u ON t.b = u.d AND u.a = t.c": {
 			{detail: "SCAN t", kind: planScan, table: "t"},
-			{detail: "BLOOM FILTER ON u (d=? AND a=?)"},
-			{detail: "SEARCH u USING AUTOMATIC COVERING INDEX (d=? AND a=?)", kind: planSearch, table: "u", automatic: true, covering: true, columns: []string{"d", "a"}},
+			{detail: "BLOOM FILTER ON u (a=? AND d=?)"},
+			{detail: "SEARCH u USING AUTOMATIC COVERING INDEX (a=? AND d=?)", kind: planSearch, table: "u", automatic: true, covering: true, columns: []string{"a", "d"}},
 		},
 		"SELECT * FROM t LEFT JOIN u ON t.b = u.id": {
 			{detail: "SCAN t", kind: planScan, table: "t"},

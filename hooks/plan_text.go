@@ -59,6 +59,7 @@ func tokenize(query string) []planToken {
 		}
 		token := planToken{text: text, indent: indent}
 		switch first := text[0]; {
+		case len(text) == 1 && !plainName.MatchString(text):
 		case first == '"' || first == '`' || first == '[':
 			token.text, token.name = strings.ReplaceAll(text[1:len(text)-1], text[:1]+text[:1], text[:1]), true
 		case plainName.MatchString(text) || first >= 0x80:

@@ -82,6 +82,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	}
 	p.pool, p.found = opened, append(found, settled...)
 	logFindings(p.cfg.Logger, p.doctor.path, p.found)
+	installDialector(db, opened, p.cfg.Logger)
 	db.ConnPool = opened
 	db.Statement.ConnPool = opened
 	return before.Close()

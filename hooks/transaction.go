@@ -70,10 +70,11 @@ func nested(ctx context.Context, tx *gorm.DB, fn func(tx *gorm.DB) error) (err e
 		return err
 	}
 	waiting := waitingFor(tx)
-	kept, mark := false, waiting.mark()
+	waiting.mark(name)
+	kept := false
 	defer func() {
 		if !kept {
-			waiting.cut(mark)
+			waiting.cut(name)
 			err = errors.Join(err, control("ROLLBACK TO SAVEPOINT "))
 		}
 		err = errors.Join(err, control("RELEASE SAVEPOINT "))
