@@ -90,8 +90,11 @@ var sick = []struct {
 			return syscall.EROFS
 		}
 	}},
-	{"readable by all", FindingExposed, false, func(p *probe) {
+	{"readable by all", FindingReadable, false, func(p *probe) {
 		p.exposure = func(string) (fs.FileMode, error) { return 0o004, nil }
+	}},
+	{"writable by all", FindingExposed, false, func(p *probe) {
+		p.exposure = func(string) (fs.FileMode, error) { return 0o006, nil }
 	}},
 	{"disk nearly full", FindingFreeSpace, false, func(p *probe) {
 		p.freeSpace = func(string) (int64, error) { return defaultDiskReserve, nil }
@@ -109,7 +112,7 @@ func TestDoctorAtOpen(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "app.db")
 			db := openPlain(t, path)
 			var log bytes.Buffer
-			cfg := Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+			cfg := Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 			plugin, err := useProbe(db, cfg, p)
 			if test.severe {
 				mustRefuse(t, err, test.kind)

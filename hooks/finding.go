@@ -23,9 +23,11 @@ const (
 	// FindingNotWritable is a file or directory that this user may not write
 	// to. Severe.
 	FindingNotWritable FindingKind = "not_writable"
-	// FindingExposed is a file that every user of the machine may read, or
-	// write.
+	// FindingExposed is a file that every user of the machine may write to.
 	FindingExposed FindingKind = "exposed"
+	// FindingReadable is a file that every user of the machine may read, as
+	// the usual umask makes it: listed, and logged for debugging only.
+	FindingReadable FindingKind = "readable"
 	// FindingFreeSpace is a disk that is nearly full.
 	FindingFreeSpace FindingKind = "free_space"
 	// FindingAutoVacuum is a file that never gets shorter (T2).
@@ -56,7 +58,10 @@ func (f Finding) String() string { return f.What + ": " + f.Why + "; " + f.Do }
 
 // level is how loud a finding is said.
 func (f Finding) level() slog.Level {
-	if f.Kind == FindingOtherProcess {
+	switch f.Kind {
+	case FindingReadable:
+		return slog.LevelDebug
+	case FindingOtherProcess:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn

@@ -36,12 +36,12 @@ func judgeVersion(version string, readOnly bool) []Finding {
 
 // judgeExposure makes a finding of the bits of 0o006 that are set.
 func judgeExposure(path string, open fs.FileMode) Finding {
-	what, why := "read", "whoever has an account here can read all that is stored"
+	kind, what, why := FindingReadable, "read", "whoever has an account here can read all that is stored"
 	if open&0o002 != 0 {
-		what, why = "write to", "whoever has an account here can change or destroy all that is stored"
+		kind, what, why = FindingExposed, "write to", "whoever has an account here can change or destroy all that is stored"
 	}
 	return Finding{
-		Kind: FindingExposed,
+		Kind: kind,
 		What: fmt.Sprintf("every user of this machine may %s %s (mode %#o)", what, path, open),
 		Why:  why,
 		Do:   "take the right from others: chmod o-rw, or keep the file in a directory with chmod o-x",

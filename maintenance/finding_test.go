@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"testing"
 
 	"github.com/flashstore/flashstore/hooks"
@@ -39,14 +38,17 @@ func TestCheckFindsExposedFile(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for mode, want := range map[os.FileMode]bool{0o644: true, 0o640: false} {
+		for mode, want := range map[os.FileMode]hooks.FindingKind{0o644: hooks.FindingReadable, 0o666: hooks.FindingExposed, 0o640: ""} {
 			if err := os.Chmod(path, mode); err != nil {
 				t.Fatal(err)
 			}
 			report := mustCheck(t, db)
-			found := slices.ContainsFunc(report.Findings, func(f maintenance.Finding) bool {
-				return f.Kind == hooks.FindingExposed
-			})
+			var found hooks.FindingKind
+			for _, f := range report.Findings {
+				if f.Kind == hooks.FindingReadable || f.Kind == hooks.FindingExposed {
+					found = f.Kind
+				}
+			}
 			if found != want || !report.OK() {
 				t.Errorf("mode %o: found %v", mode, report.Findings)
 			}
