@@ -2,6 +2,7 @@ package flashstore_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log"
@@ -103,7 +104,7 @@ func Example_hooksOnly() {
 }
 
 // A purchase and the application's own row commit together, or not at all.
-func ExampleStore_In() {
+func Example_storeIn() {
 	dir, remove := tempDir()
 	defer remove()
 	ctx := context.Background()
@@ -175,4 +176,51 @@ func Example_backup() {
 	}
 	fmt.Println("sound:", report.OK())
 	// Output: sound: true
+}
+
+// A read-only transaction sees one moment of the database and waits for
+// nobody; the world is told of a commit after it, and only of a commit.
+func Example_transaction() {
+	dir, remove := tempDir()
+	defer remove()
+	ctx := context.Background()
+	type Account struct {
+		ID      uint
+		Balance int
+	}
+	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "bank.db")), &gorm.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	plugin := hooks.New(hooks.Config{})
+	if err := db.Use(plugin); err != nil {
+		log.Fatal(err)
+	}
+	defer plugin.Close()
+	if err := db.AutoMigrate(&Account{}); err != nil {
+		log.Fatal(err)
+	}
+
+	err = hooks.Transaction(ctx, db, func(tx *gorm.DB) error {
+		if err := tx.Create([]Account{{Balance: 70}, {Balance: 30}}).Error; err != nil {
+			return err
+		}
+		return hooks.AfterCommit(tx, func() { fmt.Println("told after the commit") })
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var accounts, total int64
+	err = hooks.Transaction(ctx, db, func(tx *gorm.DB) error {
+		if err := tx.Model(&Account{}).Count(&accounts).Error; err != nil {
+			return err
+		}
+		// Whatever others commit in between, both are of the same moment.
+		return tx.Model(&Account{}).Select("sum(balance)").Scan(&total).Error
+	}, &sql.TxOptions{ReadOnly: true})
+	fmt.Println(accounts, total, err)
+	// Output:
+	// told after the commit
+	// 2 100 <nil>
 }

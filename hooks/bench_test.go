@@ -13,7 +13,7 @@ import (
 
 // seedDSN is what the seed asks for, as far as a DSN of plain GORM can carry
 // it.
-const seedDSN = "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_foreign_keys=on&_cache_size=-64000&_txlock=immediate"
+const seedDSN = "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_foreign_keys=on&_cache_size=-64000"
 
 // compare runs bench on plain GORM and on GORM with the plugin, each with a new
 // file that holds a number of items.

@@ -56,10 +56,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, fmt.Errorf("open %s: %w", c.src.base, err)
 	}
 	if c.role == writer {
-		return &writerConn{
-			SQLiteConn: raw, cfg: &c.cfg, memory: c.src.memory, room: c.room,
-			waits: fmt.Sprintf("PRAGMA busy_timeout=%d", c.cfg.BusyTimeout.Milliseconds()),
-		}, nil
+		return newWriterConn(raw, c)
 	}
 	if c.role == reader && c.cfg.TraceRows {
 		return &tracedConn{SQLiteConn: raw, rows: c.rows}, nil

@@ -10,11 +10,12 @@ import (
 )
 
 // origin is where, when and in which goroutine something was begun. Taking it
-// costs half a microsecond; its text is made when somebody asks.
+// costs a third of a microsecond; its text is made when somebody asks. Sixteen
+// calls are enough to reach the application from anywhere in GORM.
 type origin struct {
 	at        time.Time
 	goroutine int64
-	callers   [32]uintptr
+	callers   [16]uintptr
 	depth     int
 }
 

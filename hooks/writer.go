@@ -20,6 +20,38 @@ type writerConn struct {
 	waits  string    // the pragma that sets the busy timeout
 	room   *reserve  // of the disk, or nil
 	tx     *writerTx // the open transaction, or nil
+
+	// Every transaction needs these two: they are prepared once.
+	begin, commit *sqlite3.SQLiteStmt
+}
+
+func newWriterConn(conn *sqlite3.SQLiteConn, from *connector) (*writerConn, error) {
+	c := &writerConn{
+		SQLiteConn: conn, cfg: &from.cfg, memory: from.src.memory, room: from.room,
+		waits: fmt.Sprintf("PRAGMA busy_timeout=%d", from.cfg.BusyTimeout.Milliseconds()),
+	}
+	for _, p := range []struct {
+		stmt **sqlite3.SQLiteStmt
+		sql  string
+	}{{&c.begin, "BEGIN IMMEDIATE"}, {&c.commit, "COMMIT"}} {
+		stmt, err := conn.Prepare(p.sql)
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		*p.stmt = stmt.(*sqlite3.SQLiteStmt)
+	}
+	return c, nil
+}
+
+// Close closes the connection.
+func (c *writerConn) Close() error {
+	var err error
+	for _, stmt := range []*sqlite3.SQLiteStmt{c.begin, c.commit} {
+		if stmt != nil {
+			err = errors.Join(err, stmt.Close())
+		}
+	}
+	return errors.Join(err, c.SQLiteConn.Close())
 }
 
 var (
@@ -35,21 +67,27 @@ var (
 // deferred one that reads and then writes may fail at once (T3). A read-only
 // one comes here only where one connection serves both roles.
 func (c *writerConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	begin := "BEGIN IMMEDIATE"
+	var err error
 	if opts.ReadOnly {
-		begin = "BEGIN; PRAGMA query_only=ON"
-	} else if err := c.room.check(); err != nil {
-		return nil, fmt.Errorf("begin: %w", err)
+		_, err = c.Exec("BEGIN; PRAGMA query_only=ON", nil)
+	} else {
+		err = c.beginImmediate(ctx)
 	}
-	err := c.whileBusy(ctx, func() error {
-		_, err := c.Exec(begin, nil)
-		return err
-	})
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	c.tx = &writerTx{conn: c, ticket: carried(ctx), readOnly: opts.ReadOnly}
 	return c.tx, nil
+}
+
+func (c *writerConn) beginImmediate(ctx context.Context) error {
+	if err := c.room.check(); err != nil {
+		return err
+	}
+	return c.whileBusy(ctx, func() error {
+		_, err := c.begin.ExecContext(context.Background(), nil)
+		return err
+	})
 }
 
 // ExecContext runs a statement in the open transaction or on its own.

@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -44,21 +45,31 @@ func (tx *writerTx) check(err error) {
 }
 
 // Commit commits and leaves the lane.
-func (tx *writerTx) Commit() error { return tx.end("COMMIT") }
+func (tx *writerTx) Commit() error {
+	return tx.end(func() error {
+		if tx.dead != nil {
+			return &DeadTransactionError{Cause: tx.dead}
+		}
+		_, err := tx.conn.commit.ExecContext(context.Background(), nil)
+		return err
+	})
+}
 
 // Rollback rolls back and leaves the lane.
-func (tx *writerTx) Rollback() error { return tx.end("ROLLBACK") }
+func (tx *writerTx) Rollback() error {
+	return tx.end(func() error {
+		if tx.dead != nil {
+			return nil // SQLite has done it
+		}
+		_, err := tx.conn.Exec("ROLLBACK", nil)
+		return err
+	})
+}
 
-func (tx *writerTx) end(how string) error {
+func (tx *writerTx) end(how func() error) error {
 	defer tx.ticket.leave()
 	tx.conn.tx = nil
-	var err error
-	switch {
-	case tx.dead == nil:
-		_, err = tx.conn.Exec(how, nil)
-	case how == "COMMIT":
-		err = &DeadTransactionError{Cause: tx.dead}
-	}
+	err := how()
 	if err != nil && !tx.conn.AutoCommit() {
 		// database/sql takes the transaction for ended.
 		_, undo := tx.conn.Exec("ROLLBACK", nil)
