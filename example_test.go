@@ -28,13 +28,30 @@ func tempDir() (dir string, remove func()) {
 	return dir, func() { _ = os.RemoveAll(dir) }
 }
 
-// The whole of it: open, put the store on, book a session.
-func Example() {
+// inTempDir makes a new folder the working directory, and returns what undoes
+// that.
+func inTempDir() (undo func()) {
 	dir, remove := tempDir()
-	defer remove()
+	before, err := os.Getwd()
+	if err == nil {
+		err = os.Chdir(dir)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	return func() {
+		_ = os.Chdir(before)
+		remove()
+	}
+}
+
+// The whole of it, as the README has it: open, put the store on, book a
+// session, and send it again.
+func Example() {
+	defer inTempDir()()
 	ctx := context.Background()
 
-	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "flashmath.db")), &gorm.Config{})
+	db, err := gorm.Open(sqlite.Open("flashmath.db"), &gorm.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -53,8 +70,8 @@ func Example() {
 		UserID: ada.ID, ID: models.NewID(), Operation: "addition",
 		StartedAt: now.Add(-time.Minute), EndedAt: now,
 		Answers: []storage.Answer{
-			{ID: models.NewID(), Fact: "8 + 7 = ?", Correct: true, ResponseMS: 1400, At: now.Add(-40 * time.Second)},
-			{ID: models.NewID(), Fact: "6 + 9 = ?", Correct: false, ResponseMS: 5200, At: now.Add(-20 * time.Second)},
+			{ID: models.NewID(), Fact: "8 + 7 = ?", Correct: true, ResponseMS: 1400, At: now},
+			{ID: models.NewID(), Fact: "6 + 9 = ?", Correct: false, ResponseMS: 5200, At: now},
 			{ID: models.NewID(), Fact: "5+5", Correct: true, ResponseMS: 900, At: now},
 		},
 	}
