@@ -17,7 +17,7 @@ type Durability int
 const (
 	// Balanced syncs at checkpoints only: a power failure may take back the
 	// last commits, whole ones. synchronous=NORMAL, a checkpoint each 1000
-	// pages. It is the default.
+	// pages, behind the writers. It is the default.
 	Balanced Durability = iota
 	// Safe syncs at every commit: what was acknowledged survives a power
 	// failure. synchronous=FULL, a checkpoint each 500 pages.
@@ -89,11 +89,16 @@ type Config struct {
 	// write through GORM is refused with a *DiskFullError before it begins,
 	// deletions and VACUUM too; reads, pragmas, maintenance.Checkpoint and
 	// maintenance.IncrementalVacuum go on. A transaction that has begun may use
-	// the reserve up, and so may the checkpoint behind a commit, by 2, 4 or 20
-	// MiB (Safe, Balanced, Fast): give more than that. It does not bound what
+	// the reserve up, and so may the checkpoint behind a commit, by the length of
+	// the log, some 16 MiB (Fast: 40): give more than that. It does not bound what
 	// is written through db.DB(), and knows nothing of a user's quota. -1
 	// switches it off. By default, 64 MiB.
 	DiskReserve int64
+
+	// ExternalCheckpointer leaves the log to another program that moves it into
+	// the database, such as Litestream: neither the plugin nor SQLite makes a
+	// checkpoint of its own accord. By default, off.
+	ExternalCheckpointer bool
 
 	// Accept names kinds of severe findings that are no reason to refuse the
 	// database: see FindingKind. They are logged still. By default, none.
@@ -161,7 +166,7 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// synchronous and autocheckpoint are the two pragmas that a preset sets.
+// synchronous and checkpointPages are the two pragmas that a preset sets.
 func (d Durability) synchronous() string {
 	if d == Safe {
 		return "FULL"
@@ -169,7 +174,7 @@ func (d Durability) synchronous() string {
 	return "NORMAL"
 }
 
-func (d Durability) autocheckpoint() int {
+func (d Durability) checkpointPages() int {
 	return map[Durability]int{Safe: 500, Balanced: 1000, Fast: 5000}[d]
 }
 

@@ -21,6 +21,8 @@ const (
 	// to write, with SQLite's lock and the busy timeout between them and the
 	// writer.
 	direct
+	// checkpointer moves the log into the database.
+	checkpointer
 )
 
 // connector opens connections of one role: the hook through which every one
@@ -32,6 +34,7 @@ type connector struct {
 	role   role
 	close  func() error // ends what hangs on the pool, or nil
 	room   *reserve     // of the writer's disk, or nil
+	log    *checkpoints // what the writer tells of its commits, or nil
 	rows   *openRows    // where readers note their rows, if they do
 }
 

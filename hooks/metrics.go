@@ -35,13 +35,14 @@ func (d *Durations) add(took time.Duration) {
 
 // Snapshot is what a Metrics has added up at one moment.
 type Snapshot struct {
-	LockWaits  Durations           `json:"lock_waits"` // of all writes, those that did not wait among them
-	LockHolds  Durations           `json:"lock_holds"`
-	GaveUp     int64               `json:"gave_up"`   // writes that never got the writer
-	Busy       map[int]int64       `json:"busy"`      // by SQLite's extended code
-	RanAgain   int64               `json:"ran_again"` // transactions
-	Statements map[Statement]Count `json:"-"`         // by operation and table
-	Slow       []SlowStatement     `json:"slow"`      // the latest, the last one last
+	LockWaits   Durations           `json:"lock_waits"` // of all writes, those that did not wait among them
+	LockHolds   Durations           `json:"lock_holds"`
+	GaveUp      int64               `json:"gave_up"`   // writes that never got the writer
+	Busy        map[int]int64       `json:"busy"`      // by SQLite's extended code
+	RanAgain    int64               `json:"ran_again"` // transactions
+	Checkpoints Durations           `json:"checkpoints"`
+	Statements  map[Statement]Count `json:"-"`    // by operation and table
+	Slow        []SlowStatement     `json:"slow"` // the latest, the last one last
 }
 
 // Statement is a kind of statement on a table.
@@ -85,6 +86,8 @@ func (m *Metrics) Observe(e Event) {
 		m.sums.Busy[e.Code]++
 	case RanAgain:
 		m.sums.RanAgain++
+	case Checkpointed:
+		m.sums.Checkpoints.add(e.Duration)
 	case StatementRan:
 		m.addStatement(e)
 	}

@@ -22,6 +22,10 @@ const (
 	Busy
 	// RanAgain: a transaction that lost is about to be run again. Err is why.
 	RanAgain
+	// Checkpointed: pages of the log were moved into the database, behind the
+	// writers. Pages is how many of the log are there now, Duration how long it
+	// took.
+	Checkpointed
 	// StatementRan: GORM ran a statement. Operation, Table, Duration and Err
 	// are its own; SQL and Plan are given where it was slow.
 	StatementRan
@@ -32,6 +36,7 @@ type Event struct {
 	Kind      EventKind
 	Duration  time.Duration
 	Code      int    // of Busy
+	Pages     int    // of Checkpointed
 	Operation string // of StatementRan: create, query, update, delete, row or raw
 	Table     string // of StatementRan; "": GORM does not know it
 	SQL       string // of a slow statement, without its values

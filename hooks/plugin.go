@@ -146,7 +146,10 @@ func openedByGORM(db *gorm.DB) (*sql.DB, error) {
 func openPool(cfg Config, driver *sqlite3.SQLiteDriver, src source, room *reserve) (*pool, error) {
 	p := &pool{lane: newLane(&cfg), rows: &openRows{}}
 	of := func(r role, close func() error) *sql.DB {
-		return (&connector{driver: driver, cfg: cfg, src: src, role: r, close: close, rows: p.rows, room: room}).open()
+		return (&connector{driver: driver, cfg: cfg, src: src, role: r, close: close, log: p.log, rows: p.rows, room: room}).open()
+	}
+	if canAskLog && !cfg.ExternalCheckpointer && !src.memory && !src.readOnly {
+		p.log = newCheckpoints(of(checkpointer, nil), &cfg)
 	}
 	p.writer = of(writer, nil)
 	p.writer.SetMaxOpenConns(1)

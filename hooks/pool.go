@@ -17,6 +17,7 @@ type pool struct {
 	direct  *sql.DB // what db.DB() hands out
 	lane    *lane
 	router  *router
+	log     *checkpoints
 	rows    *openRows // of the readers, where they are traced
 }
 
@@ -160,7 +161,7 @@ func (p *pool) closeOthers() error {
 	if p.readers != nil {
 		err = errors.Join(p.router.readers.Close(), p.readers.Close())
 	}
-	return errors.Join(err, p.writer.Close())
+	return errors.Join(err, p.log.Close(), p.writer.Close())
 }
 
 // transaction is a gorm.Tx: a database/sql transaction, and db.DB() in it.

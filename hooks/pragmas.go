@@ -42,7 +42,7 @@ type pragma struct {
 // journal_mode, because the first write to a new file settles it (T2), and
 // query_only last.
 func (c Config) pragmas(src source, r role) []pragma {
-	list := []pragma{number("busy_timeout", c.BusyTimeout.Milliseconds())}
+	list := []pragma{number("busy_timeout", c.busyTimeout(r).Milliseconds())}
 	if !src.readOnly && !src.memory {
 		if r != reader {
 			list = append(list, pragma{name: "auto_vacuum", value: "INCREMENTAL", want: "2"})
@@ -59,13 +59,31 @@ func (c Config) pragmas(src source, r role) []pragma {
 	}
 	list = append(list,
 		pragma{"foreign_keys", "ON", "1"},
-		number("wal_autocheckpoint", int64(c.Durability.autocheckpoint())),
+		number("wal_autocheckpoint", int64(c.autocheckpoint(r))),
 		// It trims the log after a checkpoint and forces none (T29).
 		number("journal_size_limit", journalSizeLimit))
 	if r == reader {
 		list = append(list, pragma{"query_only", "ON", "1"})
 	}
 	return list
+}
+
+// busyTimeout is how long SQLite itself waits on a connection of that role.
+func (c Config) busyTimeout(r role) time.Duration {
+	if r == checkpointer {
+		return finishWait
+	}
+	return c.BusyTimeout
+}
+
+// autocheckpoint is the length of the log, in pages, at which SQLite makes a
+// checkpoint of its own on a connection of that role. The writer's are made
+// behind it.
+func (c Config) autocheckpoint(r role) int {
+	if c.ExternalCheckpointer || r == writer && canAskLog {
+		return 0
+	}
+	return c.Durability.checkpointPages()
 }
 
 func number(name string, value int64) pragma {

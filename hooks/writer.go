@@ -17,23 +17,24 @@ type writerConn struct {
 	*sqlite3.SQLiteConn
 	cfg    *Config
 	memory bool
-	waits  string    // the pragma that sets the busy timeout
-	room   *reserve  // of the disk, or nil
-	tx     *writerTx // the open transaction, or nil
+	waits  string       // the pragma that sets the busy timeout
+	room   *reserve     // of the disk, or nil
+	log    *checkpoints // told of each commit, or nil
+	tx     *writerTx    // the open transaction, or nil
 
-	// Every transaction needs these two: they are prepared once.
-	begin, commit *sqlite3.SQLiteStmt
+	// Every transaction needs these: they are prepared once.
+	begin, commit, askLog *sqlite3.SQLiteStmt
 }
 
 func newWriterConn(conn *sqlite3.SQLiteConn, from *connector) (*writerConn, error) {
 	c := &writerConn{
-		SQLiteConn: conn, cfg: &from.cfg, memory: from.src.memory, room: from.room,
+		SQLiteConn: conn, cfg: &from.cfg, memory: from.src.memory, room: from.room, log: from.log,
 		waits: fmt.Sprintf("PRAGMA busy_timeout=%d", from.cfg.BusyTimeout.Milliseconds()),
 	}
 	for _, p := range []struct {
 		stmt **sqlite3.SQLiteStmt
 		sql  string
-	}{{&c.begin, "BEGIN IMMEDIATE"}, {&c.commit, "COMMIT"}} {
+	}{{&c.begin, "BEGIN IMMEDIATE"}, {&c.commit, "COMMIT"}, {&c.askLog, askLog}} {
 		stmt, err := conn.Prepare(p.sql)
 		if err != nil {
 			return nil, errors.Join(err, c.Close())
@@ -46,7 +47,7 @@ func newWriterConn(conn *sqlite3.SQLiteConn, from *connector) (*writerConn, erro
 // Close closes the connection.
 func (c *writerConn) Close() error {
 	var err error
-	for _, stmt := range []*sqlite3.SQLiteStmt{c.begin, c.commit} {
+	for _, stmt := range []*sqlite3.SQLiteStmt{c.begin, c.commit, c.askLog} {
 		if stmt != nil {
 			err = errors.Join(err, stmt.Close())
 		}
@@ -96,6 +97,7 @@ func (c *writerConn) ExecContext(ctx context.Context, query string, args []drive
 		res, err = c.SQLiteConn.ExecContext(ctx, query, args)
 		return err
 	})
+	c.committed()
 	return res, err
 }
 
@@ -114,7 +116,7 @@ func (c *writerConn) QueryContext(ctx context.Context, query string, args []driv
 }
 
 func (c *writerConn) wrap(ctx context.Context, rows driver.Rows) driver.Rows {
-	return &writerRows{SQLiteRows: rows.(*sqlite3.SQLiteRows), tx: c.tx, ticket: carried(ctx)}
+	return &writerRows{SQLiteRows: rows.(*sqlite3.SQLiteRows), conn: c, tx: c.tx, ticket: carried(ctx)}
 }
 
 // PrepareContext prepares a statement that runs under the same rules.

@@ -12,6 +12,7 @@ import (
 // writerRows are rows read on the writer.
 type writerRows struct {
 	*sqlite3.SQLiteRows
+	conn   *writerConn
 	tx     *writerTx
 	ticket *ticket
 }
@@ -28,6 +29,7 @@ func (r *writerRows) Next(dest []driver.Value) error {
 // Close ends the statement and, outside of a transaction, leaves the lane.
 func (r *writerRows) Close() error {
 	defer r.ticket.leave()
+	defer r.conn.committed()
 	return r.SQLiteRows.Close()
 }
 
@@ -44,6 +46,7 @@ func (s *writerStmt) ExecContext(ctx context.Context, args []driver.NamedValue) 
 		res, err = s.SQLiteStmt.ExecContext(ctx, args)
 		return err
 	})
+	s.conn.committed()
 	return res, err
 }
 

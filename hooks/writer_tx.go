@@ -51,6 +51,7 @@ func (tx *writerTx) Commit() error {
 			return &DeadTransactionError{Cause: tx.dead}
 		}
 		_, err := tx.conn.commit.ExecContext(context.Background(), nil)
+		tx.conn.committed()
 		return err
 	})
 }

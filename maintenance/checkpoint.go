@@ -108,14 +108,24 @@ func checkpoint(ctx context.Context, conn *sql.Conn, mode Mode) (r CheckpointRes
 		}
 		defer giveBack()
 	}
-	if err := readPragma(ctx, conn, "wal_checkpoint("+mode.String()+")", &r.Busy, &r.Log, &r.Moved); err != nil {
-		return r, err
+	for giveUp := time.Now().Add(bound(ctx, holdMost)); ; {
+		if err := readPragma(ctx, conn, "wal_checkpoint("+mode.String()+")", &r.Busy, &r.Log, &r.Moved); err != nil {
+			return r, err
+		}
+		switch {
+		case r.Log < 0 && !r.Busy:
+			return r, ErrNotWAL
+		case r.Log >= 0 || mode == Passive || !time.Now().Before(giveUp):
+			return r, nil
+		}
+		// Another checkpoint is at it, the plugin's own perhaps: for that one
+		// SQLite does not wait.
+		time.Sleep(lookAgain)
 	}
-	if r.Log < 0 && !r.Busy {
-		return r, ErrNotWAL
-	}
-	return r, nil
 }
+
+// lookAgain is the pause between two looks whether another checkpoint is done.
+const lookAgain = time.Millisecond
 
 // bound returns most, or what is left of ctx if that is less: SQLite's wait
 // knows of no context (T4).

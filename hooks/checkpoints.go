@@ -1,0 +1,144 @@
+package hooks
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"sync/atomic"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+	"golang.org/x/sync/semaphore"
+)
+
+// checkpoints moves the log's pages into the database behind the writers, in
+// the place of SQLite's own checkpoint, which stops the one that commits: a
+// PASSIVE one on a connection of its own, in a goroutine that ends with it. It
+// is safe for concurrent use. A nil one does nothing.
+//
+// Behind writers that never pause there is always something left, and the log
+// begins from its start only where nothing is. So a long log is finished by
+// the writer: the next commit moves the rest while the others wait. Measured
+// with 32 writers of one row, the wait of one in a hundred: SQLite's own 4.5 ms;
+// finished at 1000 pages 2.5 ms, from 2000 to 8000 pages 2.2 ms, never 6.2 ms
+// and a log without end.
+type checkpoints struct {
+	conn  *sql.DB // one connection
+	cfg   *Config
+	turn  *semaphore.Weighted // one at a time; Close keeps it
+	open  context.Context     // ends with Close
+	end   context.CancelFunc
+	pages int          // left in the log, at which a checkpoint begins
+	most  int          // in the log, at which the writer finishes it
+	stuck atomic.Int64 // the log's length when a checkpoint was of no use, or -1
+}
+
+// finishWait is how long a writer that finishes the log waits for those who
+// read its end.
+const finishWait = 10 * time.Millisecond
+
+func newCheckpoints(conn *sql.DB, cfg *Config) *checkpoints {
+	conn.SetMaxOpenConns(1)
+	pages := cfg.Durability.checkpointPages()
+	c := &checkpoints{conn: conn, cfg: cfg, turn: semaphore.NewWeighted(1), pages: pages, most: max(4000, 2*pages)}
+	c.stuck.Store(-1)
+	c.open, c.end = context.WithCancel(context.Background())
+	return c
+}
+
+// wal is the state of a write-ahead log, in pages.
+type wal struct {
+	length int // of the log
+	moved  int // of it, into the database
+}
+
+func (w wal) left() int { return w.length - w.moved }
+
+// committed is told of the log after each commit, by the writer.
+func (c *checkpoints) committed(now wal) {
+	switch {
+	case c.isStuck(now):
+	case now.length >= c.most && now.left() < c.pages, // a checkpoint has just been made
+		now.left() >= c.most: // or does not keep up
+		c.finish(now)
+	case now.left() >= c.pages && c.turn.TryAcquire(1):
+		go c.passive(now)
+	}
+}
+
+// isStuck reports whether a reader kept the last checkpoint from its work and
+// the log has hardly grown since: another one would not do better.
+func (c *checkpoints) isStuck(now wal) bool {
+	then := int(c.stuck.Load())
+	return then >= 0 && then <= now.length && now.length < then+max(c.pages, then/4)
+}
+
+// passive makes a checkpoint behind the writers.
+func (c *checkpoints) passive(now wal) {
+	defer c.turn.Release(1)
+	c.checkpoint("PASSIVE", now)
+}
+
+// finish moves what is left while the writers wait, so that the next one
+// begins the log from its start.
+func (c *checkpoints) finish(now wal) {
+	if c.turn.Acquire(c.open, 1) == nil {
+		defer c.turn.Release(1)
+		c.checkpoint("RESTART", now)
+	}
+}
+
+// checkpoint makes one. What fails is told to the observer, and tried again
+// when the log has grown.
+func (c *checkpoints) checkpoint(mode string, now wal) {
+	begin := time.Now()
+	var busy bool
+	var after wal
+	err := c.conn.QueryRow("PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &after.length, &after.moved)
+	if err == nil && after.length == 0 {
+		after.moved = now.length // the log begins from its start
+	}
+	c.cfg.tell(Event{Kind: Checkpointed, Duration: time.Since(begin), Pages: max(after.moved, 0), Err: err})
+	if busy || after.left() >= c.pages {
+		c.stuck.Store(int64(max(after.length, now.length)))
+	} else {
+		c.stuck.Store(-1)
+	}
+}
+
+// Close waits for a checkpoint that runs. None begins after it.
+func (c *checkpoints) Close() error {
+	if c == nil {
+		return nil
+	}
+	c.end()
+	_ = c.turn.Acquire(context.Background(), 1)
+	return c.conn.Close()
+}
+
+// canAskLog says whether this SQLite can be asked how long the log is. One
+// before 3.51 takes the question for a checkpoint, and goes on with its own.
+var canAskLog = func() bool { _, version, _ := sqlite3.Version(); return version >= 3051000 }()
+
+// askLog is the question.
+const askLog = "PRAGMA wal_checkpoint(NOOP)"
+
+// committed tells the checkpoints of the log, where a commit may have made it
+// longer. It takes a microsecond.
+func (c *writerConn) committed() {
+	if c.log == nil || c.tx != nil || !c.AutoCommit() {
+		return
+	}
+	rows, err := c.askLog.QueryContext(context.Background(), nil)
+	if err != nil {
+		return
+	}
+	defer func() { _ = rows.Close() }()
+	answer := make([]driver.Value, 3) // busy, length, moved
+	if rows.Next(answer) != nil {
+		return
+	}
+	length, _ := answer[1].(int64)
+	moved, _ := answer[2].(int64)
+	c.log.committed(wal{length: int(length), moved: int(moved)})
+}
