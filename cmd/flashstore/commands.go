@@ -9,6 +9,7 @@ func commands(opts *options) []*cobra.Command {
 	return []*cobra.Command{
 		demoCommand(opts),
 		replayCommand(opts),
+		loadtestCommand(opts),
 		migrateCommand(opts),
 		boardCommand(opts),
 		statsCommand(opts),
