@@ -35,11 +35,7 @@ func AfterCommit(tx *gorm.DB, fn func()) error {
 // waitingFor returns what waits for the commit of the transaction that tx is
 // in, or nil where the plugin did not begin it.
 func waitingFor(tx *gorm.DB) *queue {
-	pool := tx.Statement.ConnPool
-	if wrapped, ok := pool.(*gorm.PreparedStmtTX); ok {
-		pool = wrapped.Tx
-	}
-	if begun, ok := pool.(*transaction); ok {
+	if begun := beganThrough(tx); begun != nil {
 		return &begun.after
 	}
 	return nil

@@ -47,9 +47,10 @@ func busyCode(err error) (code int, busy bool) {
 // another one: serialization_failure and deadlock_detected.
 var runAgainStates = map[string]bool{"40001": true, "40P01": true}
 
-// runAgain reports whether a whole transaction that ended with err may
-// succeed when it is run from its start. A *BusyError has waited already.
-func runAgain(err error) bool {
+// Lost reports whether a transaction that ended with err lost against another
+// one, so that it may succeed when all of it is run again. A *BusyError has
+// waited already.
+func Lost(err error) bool {
 	var waited *BusyError
 	if errors.As(err, &waited) {
 		return false

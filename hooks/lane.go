@@ -15,7 +15,7 @@ import (
 type lane struct {
 	turn   *semaphore.Weighted // first in, first out
 	cfg    *Config
-	inside atomic.Pointer[ticket]
+	inside atomic.Pointer[origin] // of who is in it
 }
 
 func newLane(cfg *Config) *lane {
@@ -50,9 +50,9 @@ func (l *lane) enter(ctx context.Context) (*ticket, error) {
 		}
 	}
 	l.cfg.tell(Event{Kind: LockWaited, Duration: waited})
-	t := &ticket{lane: l, origin: here()}
-	l.inside.Store(t)
-	return t, nil
+	from := here()
+	l.inside.Store(&from)
+	return &ticket{lane: l, since: from.at}, nil
 }
 
 // The causes for which a wait ends before its context does.
@@ -79,7 +79,7 @@ func (l *lane) wait(ctx context.Context, start time.Time) error {
 
 // bound gives a wait the end that its context may not have.
 func (l *lane) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if t := l.inside.Load(); t != nil && t.origin.isHere() {
+	if l.isMine() {
 		return context.WithTimeoutCause(ctx, selfWait, errSelfWait)
 	}
 	if _, ok := ctx.Deadline(); ok {
@@ -88,13 +88,19 @@ func (l *lane) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 	return context.WithTimeoutCause(ctx, l.cfg.BusyTimeout, errTimeout)
 }
 
+// isMine reports whether the present goroutine is in the lane.
+func (l *lane) isMine() bool {
+	o := l.inside.Load()
+	return o != nil && o.isHere()
+}
+
 // holder returns who is in the lane.
 func (l *lane) holder() Holder {
-	t := l.inside.Load()
-	if t == nil {
+	o := l.inside.Load()
+	if o == nil {
 		return Holder{}
 	}
-	return Holder{Site: t.origin.site(), Since: t.origin.at}
+	return Holder{Site: o.site(), Since: o.at}
 }
 
 // Holder is who has the writer.
@@ -113,14 +119,14 @@ func (h Holder) String() string {
 
 // ticket is the right to write. leave may be called more than once.
 type ticket struct {
-	lane   *lane
-	origin origin
-	left   atomic.Bool
+	lane  *lane
+	since time.Time
+	left  atomic.Bool
 }
 
 func (t *ticket) leave() {
 	if t != nil && t.left.CompareAndSwap(false, true) {
-		t.lane.cfg.tell(Event{Kind: LockHeld, Duration: time.Since(t.origin.at)})
+		t.lane.cfg.tell(Event{Kind: LockHeld, Duration: time.Since(t.since)})
 		t.lane.inside.Store(nil)
 		t.lane.turn.Release(1)
 	}

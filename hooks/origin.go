@@ -42,7 +42,7 @@ var knowsGoroutines = func() bool {
 // and its database: the site is the first one above them.
 var plumbing = []string{
 	"github.com/flashstore/flashstore/hooks.",
-	"github.com/flashstore/flashstore/storage.",
+	"github.com/flashstore/flashstore/writequeue.", "github.com/flashstore/flashstore/storage.",
 	"gorm.io/", "database/sql.", "runtime.",
 }
 

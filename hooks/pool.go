@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 )
@@ -18,6 +19,7 @@ type pool struct {
 	lane    *lane
 	router  *router
 	log     *checkpoints
+	refused atomic.Pointer[error] // why writes are, or nil
 	rows    *openRows // of the readers, where they are traced
 }
 
@@ -44,7 +46,7 @@ func (p *pool) ExecContext(ctx context.Context, query string, args ...any) (sql.
 	if reads {
 		return p.readers.ExecContext(ctx, query, args...)
 	}
-	ticket, err := p.lane.enter(ctx)
+	ticket, err := p.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sq
 	if reads {
 		return p.readers.QueryContext(ctx, query, args...)
 	}
-	ticket, err := p.lane.enter(ctx)
+	ticket, err := p.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +83,7 @@ func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *
 	}
 	var ticket *ticket
 	if err == nil {
-		ticket, err = p.lane.enter(ctx)
+		ticket, err = p.enter(ctx)
 	}
 	if err != nil {
 		return failedRow(p.direct, err)
@@ -125,9 +127,9 @@ func (p *pool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool,
 	readOnly := opts != nil && opts.ReadOnly
 	if readOnly && p.readers != nil {
 		begun, err := p.readers.BeginTx(ctx, nil)
-		return p.transaction(begun, err)
+		return p.transaction(begun, nil, err)
 	}
-	ticket, err := p.lane.enter(ctx)
+	ticket, err := p.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -135,14 +137,14 @@ func (p *pool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool,
 	if err != nil {
 		ticket.leave()
 	}
-	return p.transaction(begun, err)
+	return p.transaction(begun, ticket, err)
 }
 
-func (p *pool) transaction(begun *sql.Tx, err error) (gorm.ConnPool, error) {
+func (p *pool) transaction(begun *sql.Tx, ticket *ticket, err error) (gorm.ConnPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &transaction{Tx: begun, pool: p}, nil
+	return &transaction{Tx: begun, pool: p, ticket: ticket}, nil
 }
 
 // GetDBConn returns the pool that db.DB() hands out: ordinary connections of
@@ -167,8 +169,9 @@ func (p *pool) closeOthers() error {
 // transaction is a gorm.Tx: a database/sql transaction, and db.DB() in it.
 type transaction struct {
 	*sql.Tx
-	pool  *pool
-	after queue // what is to be done when it has committed
+	pool   *pool
+	ticket *ticket // of the writer's; nil: on a reader
+	after  queue   // what is to be done when it has committed
 }
 
 var _ gorm.Tx = (*transaction)(nil)

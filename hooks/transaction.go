@@ -34,7 +34,7 @@ func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, o
 	}
 	for n := 1; ; n++ {
 		err := db.Transaction(fn, opts...)
-		if err == nil || !runAgain(err) {
+		if err == nil || !Lost(err) {
 			return err
 		}
 		if p, ok := db.Plugins[Name].(*Plugin); ok {
