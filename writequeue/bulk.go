@@ -1,0 +1,112 @@
+package writequeue
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/hooks"
+)
+
+// Job is the data of one call of a Bulk, and its answer.
+type Job[T, R any] struct {
+	In  T
+	Out R
+	// Err is the call's own answer where it cannot be done. Of such a job
+	// nothing may be written.
+	Err error
+}
+
+// Bulk runs calls of one kind together: what waits at the same time is handed
+// to one function, which writes it in few statements. Make one with NewBulk.
+// It is safe for concurrent use.
+type Bulk[T, R any] struct {
+	queue  *Queue
+	shared *shared
+}
+
+// shared is what a Bulk's calls have in common.
+type shared struct {
+	run func(tx *gorm.DB, calls []*call) error
+}
+
+// NewBulk returns a Bulk over q. run gets one job or more, in the order of
+// arrival; it sets Out or Err of each. Where it returns an error or panics,
+// what it wrote is undone and each job is run by itself, in a savepoint or
+// transaction of its own, so that run's error is then that job's alone. It may
+// run more than once and must change nothing but the database and the jobs.
+func NewBulk[T, R any](q *Queue, run func(tx *gorm.DB, jobs []*Job[T, R]) error) *Bulk[T, R] {
+	return &Bulk[T, R]{queue: q, shared: &shared{run: func(tx *gorm.DB, calls []*call) error {
+		jobs := make([]*Job[T, R], len(calls))
+		for i, c := range calls {
+			jobs[i] = c.job.(*Job[T, R])
+			jobs[i].Err = nil
+		}
+		if err := run(tx, jobs); err != nil {
+			return err
+		}
+		for i, c := range calls {
+			c.err = jobs[i].Err
+		}
+		return nil
+	}}}
+}
+
+// Do has in written, together with what others have, and returns the answer
+// after the commit. The rest is as with Queue.Do; the function may run in the
+// goroutine of another call, under another context.
+func (b *Bulk[T, R]) Do(ctx context.Context, in T) (R, error) {
+	job := &Job[T, R]{In: in}
+	c := newCall(ctx)
+	c.shared, c.job = b.shared, job
+	err := b.queue.do(c)
+	return job.Out, err
+}
+
+// runIn runs the call by itself in tx.
+func (c *call) runIn(tx *gorm.DB) error {
+	if c.shared == nil {
+		return c.fn(tx)
+	}
+	if err := c.shared.run(tx, []*call{c}); err != nil {
+		return err
+	}
+	return c.err
+}
+
+// runShared runs the calls of one kind whose turn it is. Where that fails, they
+// are run one by one, each in its own goroutine.
+func (g *group) runShared(kind *shared) {
+	end := g.next + 1
+	for end < len(g.calls) && g.calls[end].shared == kind {
+		end++
+	}
+	calls := g.calls[g.next:end]
+	if len(calls) > 1 && g.together(kind, calls) == nil {
+		g.next = end
+		return
+	}
+	for _, c := range calls {
+		c.split = true
+	}
+}
+
+// together runs calls in one savepoint.
+func (g *group) together(kind *shared, calls []*call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	live := make([]*call, 0, len(calls))
+	for _, c := range calls {
+		if c.err = context.Cause(c.ctx); c.err == nil {
+			live = append(live, c)
+		}
+	}
+	if len(live) == 0 {
+		return nil
+	}
+	return hooks.Transaction(g.tx.Statement.Context, g.tx, func(tx *gorm.DB) error { return kind.run(tx, live) })
+}

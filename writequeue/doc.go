@@ -1,0 +1,21 @@
+// Package writequeue is group commit for GORM: calls that wait at the same time
+// share one transaction and its one sync of the disk, and each gets an answer
+// of its own.
+//
+//	q := writequeue.New(db, writequeue.Config{})
+//	defer q.Close()
+//	err := q.Do(ctx, func(tx *gorm.DB) error { return tx.Create(&row).Error })
+//
+// SQLite has one writer, and a commit costs the same for one row as for a
+// hundred: what breaks first is the line before it. Alone, a call starts at
+// once. There is no goroutine in the background: the callers do the work, one
+// after the other, each in its own goroutine, and the last of a group commits
+// for all.
+//
+// A savepoint stands around each call of a group: one that fails, panics or
+// runs out of time takes nobody along. No call returns before what it wrote is
+// committed.
+//
+// Bulk goes further where calls are data: it hands what waits to one function,
+// which writes all of it in a few statements.
+package writequeue
