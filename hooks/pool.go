@@ -20,7 +20,7 @@ type pool struct {
 	router  *router
 	log     *checkpoints
 	refused atomic.Pointer[error] // why writes are, or nil
-	rows    *openRows // of the readers, where they are traced
+	rows    *openRows             // of the readers, where they are traced
 }
 
 var (

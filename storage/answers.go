@@ -1,14 +1,13 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"gorm.io/gorm"
 
 	"github.com/flashstore/flashstore/models"
 )
@@ -44,15 +43,12 @@ type AppendReceipt struct {
 // an *InvalidError for a bad answer, and ErrConflict when an id was booked
 // with other content; then nothing is booked.
 func (s *Answers) Append(ctx context.Context, userID int64, answers ...SingleAnswer) (receipt AppendReceipt, err error) {
-	err = s.engine.write(ctx, func(u *unit) error {
-		events, err := u.singleEvents(userID, answers)
-		if err != nil {
-			return err
-		}
-		receipt, err = u.appendAnswers(userID, events)
-		return err
-	})
-	return receipt, err
+	events, err := s.engine.now().singleEvents(userID, answers)
+	if err != nil {
+		return receipt, err
+	}
+	out, err := s.engine.book(ctx, booking{userID: userID, events: events})
+	return out.appended, err
 }
 
 // Recent returns up to limit answers of a user, the latest first by their
@@ -88,71 +84,6 @@ const maxResponseMS = 1 << 40
 // answerColumns is the number of columns of answer_events.
 const answerColumns = 8
 
-func (u *unit) appendAnswers(userID int64, events []models.AnswerEvent) (AppendReceipt, error) {
-	if _, err := u.lockUser(userID); err != nil {
-		return AppendReceipt{}, err
-	}
-	fresh, err := u.unbooked(userID, events)
-	if err != nil {
-		return AppendReceipt{}, err
-	}
-	receipt := AppendReceipt{Booked: len(fresh), Repeated: len(events) - len(fresh)}
-	return receipt, u.bookAnswers(userID, fresh)
-}
-
-// unbooked returns the events that are not in the log yet. One that is there
-// with other content, in another session for example, is a conflict.
-func (u *unit) unbooked(userID int64, events []models.AnswerEvent) ([]models.AnswerEvent, error) {
-	ids := make([]models.ID, len(events))
-	for i, e := range events {
-		ids[i] = e.ID
-	}
-	booked, err := find[models.AnswerEvent](ids, func(part []models.ID) *gorm.DB {
-		return u.raw(answersByID, userID, part)
-	})
-	if err != nil {
-		return nil, err
-	}
-	known := make(map[models.ID]models.AnswerEvent, len(booked))
-	for _, e := range booked {
-		known[e.ID] = e
-	}
-	var fresh []models.AnswerEvent
-	for _, e := range events {
-		before, ok := known[e.ID]
-		switch {
-		case !ok:
-			fresh = append(fresh, e)
-			known[e.ID] = e // an id that is given twice is booked once
-		case before != e:
-			return nil, fmt.Errorf("answer %s: %w", e.ID, ErrConflict)
-		}
-	}
-	return fresh, nil
-}
-
-// bookAnswers writes events that are not in the log yet, and what follows
-// from them for mastery.
-func (u *unit) bookAnswers(userID int64, events []models.AnswerEvent) error {
-	if len(events) == 0 {
-		return nil
-	}
-	slices.SortFunc(events, func(a, b models.AnswerEvent) int { return a.ID.Compare(b.ID) })
-	if err := insert(u.table(models.AnswerEvent{}), events, answerColumns); err != nil {
-		return err
-	}
-	byOperation := map[string][]models.AnswerEvent{}
-	for _, e := range events {
-		byOperation[e.Operation] = append(byOperation[e.Operation], e)
-	}
-	for operation, part := range byOperation {
-		if err := u.foldMastery(userID, operation, part); err != nil {
-			return err
-		}
-	}
-	return u.queueRollup(userID)
-}
-
 // singleEvents checks single answers and returns them as rows.
 func (u *unit) singleEvents(userID int64, answers []SingleAnswer) ([]models.AnswerEvent, error) {
 	if len(answers) == 0 {
@@ -177,7 +108,13 @@ func (u *unit) singleEvents(userID int64, answers []SingleAnswer) ([]models.Answ
 		event.UserID, event.SessionID, event.Operation = userID, a.SessionID, operation
 		events = append(events, event)
 	}
+	slices.SortStableFunc(events, byUserAndID)
 	return events, nil
+}
+
+// byUserAndID orders events as their table does.
+func byUserAndID(a, b models.AnswerEvent) int {
+	return cmp.Or(cmp.Compare(a.UserID, b.UserID), a.ID.Compare(b.ID))
 }
 
 // event checks an answer and returns what its row has of it.

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/flashstore/flashstore/models"
 )
@@ -102,6 +103,12 @@ SELECT * FROM {coin_ledger} WHERE user_id = ? AND seq < ? ORDER BY seq DESC LIMI
 	ledgerLast = declare(`
 SELECT * FROM {coin_ledger} WHERE user_id = ? ORDER BY seq DESC LIMIT 1`,
 		"SEARCH coin_ledger USING PRIMARY KEY (user_id=?)")
+	ledgerLastOf = declare(`
+SELECT id AS user_id, (SELECT max(seq) FROM {coin_ledger} WHERE user_id = users.id) AS seq
+FROM {users} AS users WHERE id IN ?`,
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)",
+		"CORRELATED SCALAR SUBQUERY 1",
+		"SEARCH coin_ledger USING PRIMARY KEY (user_id=?)")
 	ledgerEntry = declare(`
 SELECT * FROM {coin_ledger} WHERE user_id = ? AND entry_id = ?`,
 		"SEARCH coin_ledger USING INDEX idx_coin_ledger_entry (user_id=? AND entry_id=?)")
@@ -123,15 +130,23 @@ type entry struct {
 	reason, reference string
 }
 
+// entryColumns is the number of columns of coin_ledger.
+const entryColumns = 8
+
+// row returns the entry as the user's ledger has it. The user's coins are
+// changed already.
+func (e entry) row(user *models.User, seq int64, now time.Time) models.CoinEntry {
+	return models.CoinEntry{
+		UserID: user.ID, Seq: seq, EntryID: e.id, Delta: e.delta,
+		BalanceAfter: user.Coins, Reason: e.reason, Reference: e.reference, CreatedAt: now,
+	}
+}
+
 // credit books a change of a locked user's coins in the ledger and in user,
 // which the caller saves.
 func (u *unit) credit(user *models.User, e entry) error {
-	taken, err := first[models.CoinEntry](u.raw(ledgerEntry, user.ID, e.id))
-	if err != nil {
+	if err := u.checkEntry(user.ID, e.id); err != nil {
 		return err
-	}
-	if taken != nil {
-		return fmt.Errorf("coins of user %d under id %s: %w", user.ID, e.id, ErrConflict)
 	}
 	last, err := first[models.CoinEntry](u.raw(ledgerLast, user.ID))
 	if err != nil {
@@ -139,10 +154,17 @@ func (u *unit) credit(user *models.User, e entry) error {
 	}
 	user.Coins += e.delta
 	user.UpdatedAt = u.now
-	return u.table(models.CoinEntry{}).Create(&models.CoinEntry{
-		UserID: user.ID, Seq: deref(last).Seq + 1, EntryID: e.id, Delta: e.delta,
-		BalanceAfter: user.Coins, Reason: e.reason, Reference: e.reference, CreatedAt: u.now,
-	}).Error
+	row := e.row(user, deref(last).Seq+1, u.now)
+	return u.table(row).Create(&row).Error
+}
+
+// checkEntry returns ErrConflict where the user's ledger has the id.
+func (u *unit) checkEntry(userID int64, id models.ID) error {
+	taken, err := first[models.CoinEntry](u.raw(ledgerEntry, userID, id))
+	if err == nil && taken != nil {
+		err = fmt.Errorf("coins of user %d under id %s: %w", userID, id, ErrConflict)
+	}
+	return err
 }
 
 // reconcile proves the users with ids in (after, upTo], and says how many

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/migrations"
+	"github.com/flashstore/flashstore/writequeue"
 )
 
 // Migrate says what db.Use does about the tables.
@@ -35,6 +36,11 @@ type Config struct {
 	// MigrateApply.
 	Migrate Migrate
 
+	// Queue configures the write queue, in which calls that wait at the same
+	// time share a commit. A user's id is the key of their calls. By default,
+	// that of writequeue.
+	Queue writequeue.Config
+
 	// Rules are the game's. By default, DefaultRules().
 	Rules *Rules
 
@@ -60,5 +66,5 @@ func (c Config) validate() error {
 		bad = fmt.Errorf("storage.Config.Migrate is %d: give storage.MigrateApply, MigrateCheck or MigrateSkip", c.Migrate)
 	}
 	prefix := migrations.Config{TablePrefix: c.TablePrefix}
-	return errors.Join(bad, prefix.Validate(), c.Rules.validate())
+	return errors.Join(bad, prefix.Validate(), c.Queue.Validate(), c.Rules.validate())
 }

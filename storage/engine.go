@@ -10,6 +10,7 @@ import (
 
 	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/migrations"
+	"github.com/flashstore/flashstore/writequeue"
 )
 
 // engine is what all nouns share: the database, the rules, and the texts of
@@ -19,6 +20,11 @@ type engine struct {
 	zone  *time.Location
 	db    *gorm.DB // nil before db.Use
 	texts map[*query]string
+
+	// What is written waits in the queue; inside of a transaction of the
+	// caller's there is none.
+	queue    *writequeue.Queue
+	bookings *writequeue.Bulk[booking, booked]
 }
 
 func (e *engine) migrations() migrations.Config {
@@ -35,12 +41,15 @@ func (e *engine) open(db *gorm.DB) (err error) {
 		e.texts[q] = q.text(e.cfg.TablePrefix)
 	}
 	e.db = db.Session(&gorm.Session{NewDB: true})
+	e.queue = writequeue.New(e.db, e.cfg.Queue)
+	e.bookings = writequeue.NewBulk(e.queue, e.bookTogether)
 	return nil
 }
 
 // in returns the engine inside of tx.
 func (e *engine) in(tx *gorm.DB) *engine {
 	inside := *e
+	inside.queue, inside.bookings = nil, nil
 	if e.db != nil {
 		inside.db = tx.Session(&gorm.Session{NewDB: true})
 	}
@@ -58,17 +67,27 @@ func (e *engine) unit(tx *gorm.DB) *unit {
 	return &unit{
 		engine: e,
 		tx:     tx.Session(&gorm.Session{NewDB: true, SkipHooks: true}),
-		now:    e.cfg.Now().UTC().Truncate(time.Millisecond),
+		now:    e.clock(),
 	}
 }
 
-// write runs fn in one transaction, from its start again if it lost against
-// another one; inside of a transaction of the caller's, in a savepoint of it.
+// now returns a unit without a transaction: for checking input.
+func (e *engine) now() *unit { return &unit{engine: e, now: e.clock()} }
+
+func (e *engine) clock() time.Time { return e.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+// write runs fn in a transaction, which it may share with others, from its
+// start again if it lost against another one; inside of a transaction of the
+// caller's, in a savepoint of it.
 func (e *engine) write(ctx context.Context, fn func(*unit) error) error {
 	if e.db == nil {
 		return ErrNotInUse
 	}
-	return hooks.Transaction(ctx, e.db, func(tx *gorm.DB) error { return fn(e.unit(tx)) })
+	in := func(tx *gorm.DB) error { return fn(e.unit(tx)) }
+	if e.queue == nil {
+		return hooks.Transaction(ctx, e.db, in)
+	}
+	return e.queue.Do(ctx, in)
 }
 
 // snapshot runs fn over one moment of the database.

@@ -59,15 +59,8 @@ func (s *Leagues) BookXP(ctx context.Context, userID, xp int64, at time.Time) (s
 	if at, err = checkTime("at", at); err != nil {
 		return season, err
 	}
-	err = s.engine.write(ctx, func(u *unit) error {
-		user, err := u.lockUser(userID)
-		if err != nil {
-			return err
-		}
-		season, err = u.bookLeagueXP(user, xp, at)
-		return err
-	})
-	return season, err
+	out, err := s.engine.book(ctx, booking{userID: userID, league: &leagueXP{xp, at}})
+	return out.season, err
 }
 
 // Board returns up to limit places of a league's board in a season, from the
@@ -172,21 +165,34 @@ SELECT (SELECT count(*) FROM {league_participants} AS more
 		"SEARCH equal USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp=? AND (reached_at,user_id)<(?,?))")
 )
 
-// bookLeagueXP adds XP to a locked user's standing. One that adds nothing
-// makes a participant all the same.
-func (u *unit) bookLeagueXP(user *models.User, xp int64, at time.Time) (models.Season, error) {
-	season, err := u.openSeason(at)
-	if err != nil {
-		return season, err
-	}
+// standingColumns is the number of columns of league_participants.
+const standingColumns = 5
+
+// standingIn returns what XP makes of a user's standing in a season: of a new
+// one, or to be added to the one that is there.
+func standingIn(season models.Season, user *models.User, xp leagueXP) models.LeagueParticipant {
 	row := models.LeagueParticipant{
-		SeasonID: season.ID, LeagueID: user.LeagueID, UserID: user.ID, WeeklyXP: xp, ReachedAt: season.StartsAt,
+		SeasonID: season.ID, LeagueID: user.LeagueID, UserID: user.ID, WeeklyXP: xp.xp, ReachedAt: season.StartsAt,
 	}
-	if xp > 0 && at.After(season.StartsAt) { // late XP is of a season before
-		row.ReachedAt = at
+	if xp.xp > 0 && xp.at.After(season.StartsAt) { // late XP is of a season before
+		row.ReachedAt = xp.at
 	}
-	// Who plays in a season stays in the league that they began it in.
-	table := u.name(row)
+	return row
+}
+
+// plus adds one standing to another.
+func plus(a, b models.LeagueParticipant) models.LeagueParticipant {
+	a.WeeklyXP += b.WeeklyXP
+	if b.ReachedAt.After(a.ReachedAt) {
+		a.ReachedAt = b.ReachedAt
+	}
+	return a
+}
+
+// addStandings adds to the standings that are there. Who plays in a season
+// stays in the league that they began it in.
+func (u *unit) addStandings(rows []models.LeagueParticipant) error {
+	table := u.name(models.LeagueParticipant{})
 	upsert := clause.OnConflict{
 		Columns: []clause.Column{{Name: "user_id"}, {Name: "season_id"}},
 		DoUpdates: clause.Assignments(map[string]any{
@@ -195,7 +201,7 @@ func (u *unit) bookLeagueXP(user *models.User, xp int64, at time.Time) (models.S
 				" THEN excluded.reached_at ELSE " + table + ".reached_at END"),
 		}),
 	}
-	return season, u.table(row).Clauses(upsert).Create(&row).Error
+	return insert(u.table(models.LeagueParticipant{}).Clauses(upsert), rows, standingColumns)
 }
 
 // standing returns a user's place with its rank.

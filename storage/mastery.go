@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/flashstore/flashstore/models"
 )
@@ -96,51 +95,4 @@ func (u *unit) masteryOf(userID int64, operation string, facts []string) ([]mode
 	return find[models.MasteryStat](facts, func(part []string) *gorm.DB {
 		return u.raw(masteryOfFacts, userID, operation, part)
 	})
-}
-
-// foldMastery folds events of one user and operation, in the order of their
-// ids and just written to the log, into the facts' levels. A fact that has a
-// later answer already is folded again from the log, so that the order of
-// arrival does not matter.
-func (u *unit) foldMastery(userID int64, operation string, events []models.AnswerEvent) error {
-	stored, err := u.masteryOf(userID, operation, factsOf(events))
-	if err != nil {
-		return err
-	}
-	f := newFold(u.cfg.Rules, stored)
-	for _, e := range events {
-		f.add(e)
-	}
-	if late := f.late(); len(late) > 0 {
-		log, err := find[models.AnswerEvent](late, func(part []string) *gorm.DB {
-			return u.raw(answersOfFacts, userID, operation, part)
-		})
-		if err != nil {
-			return err
-		}
-		f.again(late, log)
-	}
-	return u.saveMastery(f.stats())
-}
-
-// saveMastery writes levels over what is there.
-func (u *unit) saveMastery(stats []models.MasteryStat) error {
-	upsert := clause.OnConflict{
-		Columns: []clause.Column{{Name: "user_id"}, {Name: "operation"}, {Name: "fact"}},
-		DoUpdates: clause.AssignmentColumns([]string{
-			"mastery_level", "last_delta", "last_answer_id", "attempts", "correct_count",
-			"total_response_ms", "last_response_time", "updated_at",
-		}),
-	}
-	return insert(u.table(models.MasteryStat{}).Clauses(upsert), stats, masteryColumns)
-}
-
-// factsOf returns the facts of events, each once, in order.
-func factsOf(events []models.AnswerEvent) []string {
-	facts := make([]string, len(events))
-	for i, e := range events {
-		facts[i] = e.Fact
-	}
-	slices.Sort(facts)
-	return slices.Compact(facts)
 }

@@ -65,10 +65,15 @@ SELECT * FROM {mastery_rollups} WHERE user_id = ? ORDER BY operation, fact`,
 // rollupColumns is the number of columns of mastery_rollups.
 const rollupColumns = 8
 
-// queueRollup notes that a user has answers that are not rolled up.
-func (u *unit) queueRollup(userID int64) error {
-	once := clause.OnConflict{DoNothing: true}
-	return u.table(models.RollupTask{}).Clauses(once).Create(&models.RollupTask{UserID: userID}).Error
+// queueRollups notes that users have answers that are not rolled up.
+func (u *unit) queueRollups(events []models.AnswerEvent) error {
+	var tasks []models.RollupTask
+	for i, e := range events {
+		if i == 0 || e.UserID != events[i-1].UserID {
+			tasks = append(tasks, models.RollupTask{UserID: e.UserID})
+		}
+	}
+	return insert(u.table(models.RollupTask{}).Clauses(clause.OnConflict{DoNothing: true}), tasks, 1)
 }
 
 // rollUp takes up to limit users off the queue.

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"slices"
 
 	"gorm.io/gorm"
@@ -40,12 +41,20 @@ func first[T any](tx *gorm.DB) (*T, error) {
 
 // insert writes rows in as few statements as their columns allow.
 func insert[T any](tx *gorm.DB, rows []T, columns int) error {
+	_, err := insertCounted(tx, rows, columns)
+	return err
+}
+
+// insertCounted is insert, and says how many rows were written.
+func insertCounted[T any](tx *gorm.DB, rows []T, columns int) (written int64, err error) {
 	for batch := range slices.Chunk(rows, maxVariables/columns) {
-		if err := tx.Session(&gorm.Session{}).Create(&batch).Error; err != nil {
-			return err
+		result := tx.Session(&gorm.Session{}).Create(&batch)
+		if result.Error != nil {
+			return written, result.Error
 		}
+		written += result.RowsAffected
 	}
-	return nil
+	return written, nil
 }
 
 // find runs a query with values in parts that one statement can bind, leaving
@@ -60,6 +69,21 @@ func find[T, V any](values []V, query func(part []V) *gorm.DB) ([]T, error) {
 		all = append(all, rows...)
 	}
 	return all, nil
+}
+
+// distinct returns values in order, each once.
+func distinct[T cmp.Ordered](values []T) []T {
+	return slices.Compact(slices.Sorted(slices.Values(values)))
+}
+
+// firstError does steps until one fails.
+func firstError(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // deref returns what p points to, or the zero value.

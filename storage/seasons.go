@@ -14,11 +14,7 @@ import (
 // as it will be.
 func (s *Leagues) Season(ctx context.Context, at time.Time) (season models.Season, err error) {
 	err = s.engine.read(ctx, func(u *unit) error {
-		season = seasonOf(at, u.zone)
-		found, err := first[models.Season](u.raw(seasonByID, season.ID))
-		if err == nil && found != nil {
-			season = *found
-		}
+		season, err = u.season(at)
 		return err
 	})
 	return season, err
@@ -27,19 +23,14 @@ func (s *Leagues) Season(ctx context.Context, at time.Time) (season models.Seaso
 var seasonByID = declare(`SELECT * FROM {seasons} WHERE id = ?`,
 	"SEARCH seasons USING INTEGER PRIMARY KEY (rowid=?)")
 
-// season returns the stored season of a moment and makes it if it is not
-// there yet, past ones as well.
+// season returns the season of a moment, as stored where it is.
 func (u *unit) season(at time.Time) (models.Season, error) {
 	season := seasonOf(at, u.zone)
 	found, err := first[models.Season](u.raw(seasonByID, season.ID))
-	if err != nil {
-		return models.Season{}, err
+	if err == nil && found != nil {
+		season = *found
 	}
-	if found != nil {
-		return *found, nil
-	}
-	once := clause.OnConflict{DoNothing: true}
-	return season, u.table(season).Clauses(once).Create(&season).Error
+	return season, err
 }
 
 // openSeason returns the season that XP of a moment goes to: its own, or the
@@ -50,6 +41,14 @@ func (u *unit) openSeason(at time.Time) (models.Season, error) {
 		return season, err
 	}
 	return u.season(u.now)
+}
+
+// seasonColumns is the number of columns of seasons.
+const seasonColumns = 5
+
+// keepSeasons stores seasons that are not there yet, past ones as well.
+func (u *unit) keepSeasons(seasons []models.Season) error {
+	return insert(u.table(models.Season{}).Clauses(clause.OnConflict{DoNothing: true}), seasons, seasonColumns)
 }
 
 // seasonOf computes the season of a moment. Its id is its first day, so that

@@ -54,15 +54,12 @@ type Receipt struct {
 // It returns ErrNotFound when there is no such user, and an *InvalidError for
 // input that breaks a rule. After an error nothing of it is stored.
 func (s *Sessions) Submit(ctx context.Context, in Submission) (receipt Receipt, err error) {
-	err = s.engine.write(ctx, func(u *unit) error {
-		checked, err := u.checkSubmission(in)
-		if err != nil {
-			return err
-		}
-		receipt, err = u.submit(checked)
-		return err
-	})
-	return receipt, err
+	checked, err := s.engine.now().checkSubmission(in)
+	if err != nil {
+		return receipt, err
+	}
+	out, err := s.engine.book(ctx, checked)
+	return out.receipt, err
 }
 
 // Recent returns up to limit sessions of a user, the latest first (S10); those
@@ -82,7 +79,7 @@ var (
 	recentSessions = declare(`
 SELECT * FROM {sessions} WHERE user_id = ? ORDER BY created_at DESC, id LIMIT ?`,
 		"SEARCH sessions USING INDEX idx_sessions_user_date (user_id=?)")
-	sessionByID = declare(`SELECT * FROM {sessions} WHERE id = ?`,
+	sessionsByID = declare(`SELECT * FROM {sessions} WHERE id IN ?`,
 		"SEARCH sessions USING INDEX idx_sessions_id (id=?)")
 )
 
@@ -109,7 +106,7 @@ func (u *unit) checkSubmission(in Submission) (booking, error) {
 	case len(in.Answers) == 0:
 		return booking{}, invalid("answers", "are none: give one or more")
 	}
-	b := booking{session: models.Session{
+	b := booking{userID: in.UserID, session: &models.Session{
 		UserID: in.UserID, ID: in.ID, Operation: operation,
 		StartedAt: started, EndedAt: ended, CreatedAt: in.ID.Time(),
 	}}
@@ -120,11 +117,8 @@ func (u *unit) checkSubmission(in Submission) (booking, error) {
 	return b, nil
 }
 
-// booking is a checked submission on its way into the database.
-type booking struct {
-	session models.Session
-	events  []models.AnswerEvent // in the order of their ids, each id once
-}
+// sessionColumns is the number of columns of sessions.
+const sessionColumns = 13
 
 func (b *booking) takeAnswers(u *unit, answers []Answer) error {
 	for i, a := range answers {
@@ -135,7 +129,7 @@ func (b *booking) takeAnswers(u *unit, answers []Answer) error {
 		event.UserID, event.SessionID, event.Operation = b.session.UserID, b.session.ID, b.session.Operation
 		b.events = append(b.events, event)
 	}
-	slices.SortStableFunc(b.events, func(x, y models.AnswerEvent) int { return x.ID.Compare(y.ID) })
+	slices.SortStableFunc(b.events, byUserAndID)
 	b.events = slices.Compact(b.events)
 	for i := 1; i < len(b.events); i++ {
 		if b.events[i].ID == b.events[i-1].ID {
@@ -148,7 +142,7 @@ func (b *booking) takeAnswers(u *unit, answers []Answer) error {
 // score fills in what follows from the answers.
 func (b *booking) score(rules *Rules) {
 	var xp, responseMS int64
-	s := &b.session
+	s := b.session
 	for _, e := range b.events {
 		xp += rules.answerXP(e.Correct, e.ResponseTimeMS)
 		responseMS += e.ResponseTimeMS
@@ -185,57 +179,6 @@ func (b *booking) hash() []byte {
 	}
 	sum := sha256.Sum256(text.Bytes())
 	return sum[:]
-}
-
-// submit books what was checked.
-func (u *unit) submit(b booking) (Receipt, error) {
-	user, err := u.lockUser(b.session.UserID)
-	if err != nil {
-		return Receipt{}, err
-	}
-	before, err := first[models.Session](u.raw(sessionByID, b.session.ID))
-	if err != nil {
-		return Receipt{}, err
-	}
-	if before != nil {
-		return repeated(before, b.session)
-	}
-	fresh, err := u.unbooked(user.ID, b.events)
-	if err != nil {
-		return Receipt{}, err
-	}
-	season, err := u.bookLeagueXP(user, b.session.XPEarned, b.session.EndedAt)
-	if err != nil {
-		return Receipt{}, err
-	}
-	b.session.SeasonID = season.ID
-	if err := u.table(b.session).Create(&b.session).Error; err != nil {
-		return Receipt{}, err
-	}
-	if err := u.bookAnswers(user.ID, fresh); err != nil {
-		return Receipt{}, err
-	}
-	if err := u.reward(user, b.session); err != nil {
-		return Receipt{}, err
-	}
-	return receiptOf(b.session), nil
-}
-
-// reward adds a session's XP and coins to its user.
-func (u *unit) reward(user *models.User, s models.Session) error {
-	if s.CoinsEarned > 0 {
-		earned := entry{id: s.ID, delta: s.CoinsEarned, reason: ReasonSession, reference: s.ID.String()}
-		if err := u.credit(user, earned); err != nil {
-			return err
-		}
-	}
-	user.TotalXP += s.XPEarned
-	user.Level = u.cfg.Rules.level(user.TotalXP)
-	if s.EndedAt.After(user.LastActiveAt) {
-		user.LastActiveAt = s.EndedAt
-	}
-	user.UpdatedAt = u.now
-	return u.saveUser(user, "total_xp", "level", "coins", "last_active_at", "updated_at")
 }
 
 // repeated returns the first receipt of a session that is there already.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/migrations"
+	"github.com/flashstore/flashstore/writequeue"
 )
 
 // Name is the plugin's key in gorm.Config.Plugins.
@@ -104,14 +105,24 @@ func (s *Store) bringHooks(db *gorm.DB) error {
 	return nil
 }
 
-// Close closes the connections that the store opened: those of the hooks
-// plugin, where it brought it along. It may be called more than once.
+// Close waits for what is being written, refuses what comes later with
+// writequeue.ErrClosed, and closes the connections that the store opened: those
+// of the hooks plugin, where it brought it along. It may be called more than
+// once.
 func (s *Store) Close() error {
-	if s.hooks == nil {
-		return nil
+	var err error
+	if s.engine.queue != nil {
+		err = s.engine.queue.Close()
 	}
-	return s.hooks.Close()
+	if s.hooks != nil {
+		err = errors.Join(err, s.hooks.Close())
+	}
+	return err
 }
+
+// Queue returns the write queue, for the application's own writes and for its
+// figures; nil before db.Use and inside of a transaction.
+func (s *Store) Queue() *writequeue.Queue { return s.engine.queue }
 
 // In returns the same store inside of tx, a transaction of the caller's: what
 // its methods write commits or rolls back with tx. A method that fails takes

@@ -17,6 +17,7 @@ import (
 	"github.com/flashstore/flashstore/migrations"
 	"github.com/flashstore/flashstore/models"
 	"github.com/flashstore/flashstore/storage"
+	"github.com/flashstore/flashstore/writequeue"
 )
 
 // calls are one call of every method, with input that breaks no rule.
@@ -242,7 +243,9 @@ func TestStore_HooksInUse(t *testing.T) {
 	MustUser(t, s, "ada")
 	// They are the application's: the store leaves them open.
 	must(t, s.Close())
-	MustUser(t, s, "bob")
+	must(t, db.Exec("CREATE TABLE notes (id INTEGER PRIMARY KEY)").Error)
+	_, err := s.Users.Create(ctx, storage.NewUser{UID: "bob"})
+	mustBe(t, err, writequeue.ErrClosed)
 }
 
 // Where the tables cannot be made, the database is as good as before.

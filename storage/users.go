@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/flashstore/flashstore/models"
@@ -141,6 +142,27 @@ func (u *unit) lockUser(id int64) (*models.User, error) {
 		err = fmt.Errorf("user %d: %w", id, ErrNotFound)
 	}
 	return user, err
+}
+
+// lockUsers is lockUser for several, in the order of their ids. Those who do
+// not exist are left out.
+func (u *unit) lockUsers(ids []int64) ([]models.User, error) {
+	lock := clause.Locking{Strength: clause.LockingStrengthUpdate}
+	return find[models.User](distinct(ids), func(part []int64) *gorm.DB {
+		return u.table(models.User{}).Clauses(lock).Where("id IN ?", part).Order("id")
+	})
+}
+
+// userColumns is the number of columns of users.
+const userColumns = 11
+
+// saveProgress writes what sessions have brought locked users.
+func (u *unit) saveProgress(users []models.User) error {
+	stored := clause.OnConflict{
+		Columns:   []clause.Column{{Name: "id"}},
+		DoUpdates: clause.AssignmentColumns([]string{"total_xp", "level", "coins", "last_active_at", "updated_at"}),
+	}
+	return insert(u.table(models.User{}).Clauses(stored), users, userColumns)
 }
 
 func (u *unit) createUser(in NewUser) (models.User, error) {

@@ -1,0 +1,309 @@
+package storage
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// batch is what is booked in one transaction: what is known before, changed
+// booking by booking, and written at the end in a few statements.
+type batch struct {
+	*unit
+	careful bool // look for everything before
+
+	users    map[int64]*models.User
+	seqs     map[int64]int64 // of each user's last ledger entry
+	sessions map[models.ID]models.Session
+	answers  map[answerKey]models.AnswerEvent
+	seasons  map[int64]models.Season // by the id of the season that a moment falls in
+
+	newSessions []models.Session
+	newAnswers  []models.AnswerEvent
+	newEntries  []models.CoinEntry
+	standings   map[standingKey]models.LeagueParticipant
+	changed     map[int64]bool // users
+}
+
+// answerKey and standingKey are primary keys.
+type (
+	answerKey struct {
+		user int64
+		id   models.ID
+	}
+	standingKey struct{ user, season int64 }
+)
+
+func newBatch(u *unit, careful bool) *batch {
+	return &batch{
+		unit: u, careful: careful,
+		users: map[int64]*models.User{}, seqs: map[int64]int64{}, sessions: map[models.ID]models.Session{},
+		answers: map[answerKey]models.AnswerEvent{}, seasons: map[int64]models.Season{},
+		standings: map[standingKey]models.LeagueParticipant{}, changed: map[int64]bool{},
+	}
+}
+
+// book books jobs in their order. One that cannot be done gets its error and
+// leaves nothing.
+func (b *batch) book(jobs []*job) error {
+	if err := b.load(jobs); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		j.Out, j.Err = b.add(j.In)
+	}
+	return b.save()
+}
+
+// add books one booking in memory.
+func (b *batch) add(in booking) (out booked, err error) {
+	user, known := b.users[in.userID]
+	if !known && (b.careful || in.session != nil || in.league != nil) {
+		return out, fmt.Errorf("user %d: %w", in.userID, ErrNotFound)
+	}
+	if in.session != nil {
+		if before, ok := b.sessions[in.session.ID]; ok {
+			out.receipt, err = repeated(&before, *in.session)
+			return out, err
+		}
+	}
+	fresh, err := b.fresh(in.events)
+	if err != nil {
+		return out, err
+	}
+	if in.session != nil {
+		if out.receipt, err = b.addSession(user, *in.session); err != nil {
+			return out, err
+		}
+	}
+	if in.league != nil {
+		out.season = b.addLeagueXP(user, *in.league)
+	}
+	b.addAnswers(fresh)
+	out.appended = AppendReceipt{Booked: len(fresh), Repeated: len(in.events) - len(fresh)}
+	return out, nil
+}
+
+// fresh returns the events that are not in the log yet. One that is there with
+// other content, in another session for example, is a conflict.
+func (b *batch) fresh(events []models.AnswerEvent) ([]models.AnswerEvent, error) {
+	fresh := make([]models.AnswerEvent, 0, len(events))
+	for i, e := range events {
+		before, ok := b.answers[answerKey{e.UserID, e.ID}]
+		if !ok && i > 0 && events[i-1].ID == e.ID {
+			before, ok = events[i-1], true // given twice in one call
+		}
+		switch {
+		case !ok:
+			fresh = append(fresh, e)
+		case before != e:
+			return nil, fmt.Errorf("answer %s: %w", e.ID, ErrConflict)
+		}
+	}
+	return fresh, nil
+}
+
+func (b *batch) addAnswers(events []models.AnswerEvent) {
+	for _, e := range events {
+		b.answers[answerKey{e.UserID, e.ID}] = e
+	}
+	b.newAnswers = append(b.newAnswers, events...)
+}
+
+// addSession books a session and what it brings its user.
+func (b *batch) addSession(user *models.User, s models.Session) (Receipt, error) {
+	if s.CoinsEarned > 0 {
+		earned := entry{id: s.ID, delta: s.CoinsEarned, reason: ReasonSession, reference: s.ID.String()}
+		if err := b.addEntry(user, earned); err != nil {
+			return Receipt{}, err
+		}
+	}
+	s.SeasonID = b.addLeagueXP(user, leagueXP{xp: s.XPEarned, at: s.EndedAt}).ID
+	user.TotalXP += s.XPEarned
+	user.Level = b.cfg.Rules.level(user.TotalXP)
+	if s.EndedAt.After(user.LastActiveAt) {
+		user.LastActiveAt = s.EndedAt
+	}
+	user.UpdatedAt = b.now
+	b.changed[user.ID] = true
+	b.sessions[s.ID] = s
+	b.newSessions = append(b.newSessions, s)
+	return receiptOf(s), nil
+}
+
+// addEntry books a change of coins. Its number is the user's next.
+func (b *batch) addEntry(user *models.User, e entry) error {
+	if b.careful {
+		if err := b.checkEntry(user.ID, e.id); err != nil {
+			return err
+		}
+	}
+	b.seqs[user.ID]++
+	user.Coins += e.delta
+	b.newEntries = append(b.newEntries, e.row(user, b.seqs[user.ID], b.now))
+	return nil
+}
+
+// addLeagueXP adds XP to a user's standing, and returns the season that it
+// goes to. XP of nothing makes a participant all the same.
+func (b *batch) addLeagueXP(user *models.User, xp leagueXP) models.Season {
+	season := b.seasons[seasonOf(xp.at, b.zone).ID]
+	row := standingIn(season, user, xp)
+	key := standingKey{user.ID, season.ID}
+	if before, ok := b.standings[key]; ok {
+		row = plus(before, row)
+	}
+	b.standings[key] = row
+	return season
+}
+
+// load reads what the jobs need to know.
+func (b *batch) load(jobs []*job) error {
+	var users, earners []int64
+	var sessions []models.ID
+	for _, j := range jobs {
+		in := j.In
+		if b.careful || in.session != nil || in.league != nil {
+			users = append(users, in.userID)
+		}
+		if in.session != nil {
+			sessions = append(sessions, in.session.ID)
+			if in.session.CoinsEarned > 0 {
+				earners = append(earners, in.userID)
+			}
+			if err := b.loadSeason(in.session.EndedAt); err != nil {
+				return err
+			}
+		}
+		if in.league != nil {
+			if err := b.loadSeason(in.league.at); err != nil {
+				return err
+			}
+		}
+	}
+	if err := firstError(
+		func() error { return b.loadUsers(users) },
+		func() error { return b.loadSeqs(earners) },
+		func() error { return b.loadSessions(sessions) },
+	); err != nil {
+		return err
+	}
+	return b.loadAnswers(jobs)
+}
+
+func (b *batch) loadUsers(ids []int64) error {
+	users, err := b.lockUsers(ids)
+	for i := range users {
+		b.users[users[i].ID] = &users[i]
+	}
+	return err
+}
+
+func (b *batch) loadSeqs(ids []int64) error {
+	last, err := find[models.CoinEntry](distinct(ids), func(part []int64) *gorm.DB { return b.raw(ledgerLastOf, part) })
+	for _, e := range last {
+		b.seqs[e.UserID] = e.Seq
+	}
+	return err
+}
+
+func (b *batch) loadSessions(ids []models.ID) error {
+	sessions, err := find[models.Session](ids, func(part []models.ID) *gorm.DB { return b.raw(sessionsByID, part) })
+	for _, s := range sessions {
+		b.sessions[s.ID] = s
+	}
+	return err
+}
+
+// loadSeason finds the season that XP of a moment goes to.
+func (b *batch) loadSeason(at time.Time) (err error) {
+	falls := seasonOf(at, b.zone).ID
+	if _, ok := b.seasons[falls]; !ok {
+		b.seasons[falls], err = b.openSeason(at)
+	}
+	return err
+}
+
+// loadAnswers reads those that a session may repeat: it comes with all of its
+// answers, and some may have been appended before.
+func (b *batch) loadAnswers(jobs []*job) error {
+	ids := map[int64][]models.ID{}
+	for _, j := range jobs {
+		if !b.careful && j.In.session == nil {
+			continue
+		}
+		for _, e := range j.In.events {
+			ids[e.UserID] = append(ids[e.UserID], e.ID)
+		}
+	}
+	for user, of := range ids {
+		known, err := find[models.AnswerEvent](of, func(part []models.ID) *gorm.DB { return b.raw(answersByID, user, part) })
+		if err != nil {
+			return err
+		}
+		for _, e := range known {
+			b.answers[answerKey{e.UserID, e.ID}] = e
+		}
+	}
+	return nil
+}
+
+// save writes what was booked.
+func (b *batch) save() error {
+	return firstError(
+		b.saveSeasons,
+		func() error { return insert(b.table(models.Session{}), b.newSessions, sessionColumns) },
+		b.saveAnswers,
+		b.saveStandings,
+		func() error { return insertNew(b.table(models.CoinEntry{}), b.newEntries, entryColumns) },
+		b.saveUsers,
+	)
+}
+
+func (b *batch) saveAnswers() error {
+	if len(b.newAnswers) == 0 {
+		return nil
+	}
+	slices.SortFunc(b.newAnswers, byUserAndID)
+	return firstError(
+		func() error { return insertNew(b.table(models.AnswerEvent{}), b.newAnswers, answerColumns) },
+		func() error { return b.bookMastery(b.newAnswers) },
+		func() error { return b.queueRollups(b.newAnswers) },
+	)
+}
+
+func (b *batch) saveSeasons() error {
+	played := make(map[int64]bool, len(b.seasons))
+	for key := range b.standings {
+		played[key.season] = true
+	}
+	var seasons []models.Season
+	for _, season := range b.seasons {
+		if played[season.ID] {
+			played[season.ID] = false // two weeks may lead to one season
+			seasons = append(seasons, season)
+		}
+	}
+	return b.keepSeasons(seasons)
+}
+
+func (b *batch) saveStandings() error {
+	rows := slices.SortedFunc(maps.Values(b.standings), func(x, y models.LeagueParticipant) int {
+		return cmp.Or(cmp.Compare(x.UserID, y.UserID), cmp.Compare(x.SeasonID, y.SeasonID))
+	})
+	return b.addStandings(rows)
+}
+
+func (b *batch) saveUsers() error {
+	users := make([]models.User, 0, len(b.changed))
+	for _, id := range slices.Sorted(maps.Keys(b.changed)) {
+		users = append(users, *b.users[id])
+	}
+	return b.saveProgress(users)
+}

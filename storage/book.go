@@ -1,0 +1,82 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/flashstore/flashstore/hooks"
+	"github.com/flashstore/flashstore/models"
+	"github.com/flashstore/flashstore/writequeue"
+)
+
+// booking is what one call books, checked: a session with its answers, answers
+// alone, or league XP.
+type booking struct {
+	userID  int64
+	session *models.Session      // or nil
+	events  []models.AnswerEvent // in the order of their ids
+	league  *leagueXP            // or nil
+}
+
+// leagueXP is XP of a moment.
+type leagueXP struct {
+	xp int64
+	at time.Time
+}
+
+// booked is what came of it.
+type booked struct {
+	receipt  Receipt       // of the session
+	appended AppendReceipt // of answers alone
+	season   models.Season // of league XP
+}
+
+// job is a booking on its way through the queue.
+type job = writequeue.Job[booking, booked]
+
+// book books b, together with what others book at the same time.
+//
+// Together, nothing is looked for that is hardly ever there: an answer that was
+// appended before, a user who does not exist. Where that stands in the way, b is
+// booked again by itself, and looks first.
+func (e *engine) book(ctx context.Context, b booking) (out booked, err error) {
+	if e.db == nil {
+		return out, ErrNotInUse
+	}
+	if e.bookings != nil {
+		out, err = e.bookings.Do(writequeue.WithKey(ctx, b.userID), b)
+		if !errors.Is(err, errBookedBefore) && !hooks.ForeignKeyViolated(err) {
+			return out, err
+		}
+	}
+	err = e.write(ctx, func(u *unit) error {
+		alone := &job{In: b}
+		err := newBatch(u, true).book([]*job{alone})
+		out = alone.Out
+		return errors.Join(err, alone.Err)
+	})
+	return out, err
+}
+
+// errBookedBefore means that an id is there that was not looked for.
+var errBookedBefore = errors.New("an id was booked before")
+
+// insertNew inserts rows that are not expected to be there. One that is comes
+// out as errBookedBefore and not as an error of the database's, which GORM would
+// log, and which on PostgreSQL would end the transaction.
+func insertNew[T any](tx *gorm.DB, rows []T, columns int) error {
+	written, err := insertCounted(tx.Clauses(clause.OnConflict{DoNothing: true}), rows, columns)
+	if err == nil && written < int64(len(rows)) {
+		err = errBookedBefore
+	}
+	return err
+}
+
+// bookTogether books jobs that came at the same time.
+func (e *engine) bookTogether(tx *gorm.DB, jobs []*job) error {
+	return newBatch(e.unit(tx), false).book(jobs)
+}

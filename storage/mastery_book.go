@@ -1,0 +1,177 @@
+package storage
+
+import (
+	"cmp"
+	"slices"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// bookMastery folds answers that were just written to the log, in its order,
+// into their facts' levels. What was answered once is added to its level where
+// that stands, all of it in one statement; what was answered several times is
+// read, folded and written.
+func (u *unit) bookMastery(events []models.AnswerEvent) error {
+	once, often := byFrequency(events)
+	late, err := u.addMastery(once)
+	if err != nil {
+		return err
+	}
+	return eachOperation(append(often, late...), u.foldMastery)
+}
+
+// factKey is the key of a level.
+type factKey struct {
+	user            int64
+	operation, fact string
+}
+
+func keyOf(e models.AnswerEvent) factKey { return factKey{e.UserID, e.Operation, e.Fact} }
+
+// byFrequency parts answers to facts that occur once from the others.
+func byFrequency(events []models.AnswerEvent) (once, often []models.AnswerEvent) {
+	count := make(map[factKey]int, len(events))
+	for _, e := range events {
+		count[keyOf(e)]++
+	}
+	for _, e := range events {
+		if count[keyOf(e)] == 1 {
+			once = append(once, e)
+		} else {
+			often = append(often, e)
+		}
+	}
+	return once, often
+}
+
+// eachOperation calls fn for the answers of each user and operation, in the
+// order of their ids.
+func eachOperation(events []models.AnswerEvent, fn func(userID int64, operation string, events []models.AnswerEvent) error) error {
+	slices.SortFunc(events, func(a, b models.AnswerEvent) int {
+		return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Operation, b.Operation), a.ID.Compare(b.ID))
+	})
+	for len(events) > 0 {
+		user, operation := events[0].UserID, events[0].Operation
+		end := slices.IndexFunc(events, func(e models.AnswerEvent) bool { return e.UserID != user || e.Operation != operation })
+		if end < 0 {
+			end = len(events)
+		}
+		if err := fn(user, operation, events[:end]); err != nil {
+			return err
+		}
+		events = events[end:]
+	}
+	return nil
+}
+
+// addMastery adds answers to different facts to the levels that are stored,
+// and returns those that came behind a later answer to their fact: their
+// levels are as they were.
+func (u *unit) addMastery(events []models.AnswerEvent) (late []models.AnswerEvent, err error) {
+	stats := make([]models.MasteryStat, 0, len(events))
+	for _, e := range events {
+		f := newFold(u.cfg.Rules, nil)
+		f.add(e)
+		stats = append(stats, f.stats()...)
+	}
+	written, err := insertCounted(u.table(models.MasteryStat{}).Clauses(u.addLevels()), stats, masteryColumns)
+	if err != nil || written == int64(len(stats)) {
+		return nil, err
+	}
+	err = eachOperation(slices.Clone(events), func(user int64, operation string, part []models.AnswerEvent) error {
+		behind, err := u.behindLevels(user, operation, part)
+		late = append(late, behind...)
+		return err
+	})
+	return late, err
+}
+
+// addLevels is one step of the fold as the database does it, where the answer
+// is later than the last one.
+func (u *unit) addLevels() clause.OnConflict {
+	stored := u.name(models.MasteryStat{})
+	sum := func(column string) clause.Assignment {
+		return clause.Assignment{Column: clause.Column{Name: column}, Value: gorm.Expr(stored + "." + column + " + excluded." + column)}
+	}
+	level := clause.Assignment{
+		Column: clause.Column{Name: "mastery_level"},
+		Value:  gorm.Expr("round(min(5.0, max(0.0, " + stored + ".mastery_level + excluded.last_delta)), 2)"),
+	}
+	last := clause.AssignmentColumns([]string{"last_delta", "last_answer_id", "last_response_time", "updated_at"})
+	return clause.OnConflict{
+		Columns:   masteryKey,
+		DoUpdates: append(last, level, sum("attempts"), sum("correct_count"), sum("total_response_ms")),
+		Where: clause.Where{Exprs: []clause.Expression{
+			gorm.Expr("excluded.last_answer_id > " + stored + ".last_answer_id"),
+		}},
+	}
+}
+
+// behindLevels returns the answers that are not the last of their fact.
+func (u *unit) behindLevels(user int64, operation string, events []models.AnswerEvent) (late []models.AnswerEvent, err error) {
+	stored, err := u.masteryOf(user, operation, factsOf(events))
+	if err != nil {
+		return nil, err
+	}
+	last := make(map[string]models.ID, len(stored))
+	for _, s := range stored {
+		last[s.Fact] = s.LastAnswerID
+	}
+	for _, e := range events {
+		if last[e.Fact] != e.ID {
+			late = append(late, e)
+		}
+	}
+	return late, nil
+}
+
+// foldMastery folds events of one user and operation, in the order of their
+// ids and just written to the log, into the facts' levels. A fact that has a
+// later answer already is folded again from the log, so that the order of
+// arrival does not matter.
+func (u *unit) foldMastery(userID int64, operation string, events []models.AnswerEvent) error {
+	stored, err := u.masteryOf(userID, operation, factsOf(events))
+	if err != nil {
+		return err
+	}
+	f := newFold(u.cfg.Rules, stored)
+	for _, e := range events {
+		f.add(e)
+	}
+	if late := f.late(); len(late) > 0 {
+		log, err := find[models.AnswerEvent](late, func(part []string) *gorm.DB {
+			return u.raw(answersOfFacts, userID, operation, part)
+		})
+		if err != nil {
+			return err
+		}
+		f.again(late, log)
+	}
+	return u.saveMastery(f.stats())
+}
+
+var masteryKey = []clause.Column{{Name: "user_id"}, {Name: "operation"}, {Name: "fact"}}
+
+// saveMastery writes levels over what is there.
+func (u *unit) saveMastery(stats []models.MasteryStat) error {
+	upsert := clause.OnConflict{
+		Columns: masteryKey,
+		DoUpdates: clause.AssignmentColumns([]string{
+			"mastery_level", "last_delta", "last_answer_id", "attempts", "correct_count",
+			"total_response_ms", "last_response_time", "updated_at",
+		}),
+	}
+	return insert(u.table(models.MasteryStat{}).Clauses(upsert), stats, masteryColumns)
+}
+
+// factsOf returns the facts of events, each once, in order.
+func factsOf(events []models.AnswerEvent) []string {
+	facts := make([]string, len(events))
+	for i, e := range events {
+		facts[i] = e.Fact
+	}
+	return distinct(facts)
+}
