@@ -90,7 +90,7 @@ type Config struct {
 	// deletions and VACUUM too; reads, pragmas, maintenance.Checkpoint and
 	// maintenance.IncrementalVacuum go on. A transaction that has begun may use
 	// the reserve up, and so may the checkpoint behind a commit, by the length of
-	// the log, some 16 MiB (Fast: 40): give more than that. It does not bound what
+	// the log, some 4, 8 or 40 MiB (Safe, Balanced, Fast): give more than that. It does not bound what
 	// is written through db.DB(), and knows nothing of a user's quota. -1
 	// switches it off. By default, 64 MiB.
 	DiskReserve int64
