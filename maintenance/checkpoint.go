@@ -88,7 +88,7 @@ const holdMost = 250 * time.Millisecond
 func Checkpoint(ctx context.Context, db *gorm.DB, mode Mode) (CheckpointResult, error) {
 	var result CheckpointResult
 	err := onOwn(ctx, db, func(conn *sql.Conn) (err error) {
-		result, err = checkpoint(ctx, conn, mode)
+		result, err = checkpoint(ctx, conn, mode, holdMost)
 		return err
 	})
 	if err != nil {
@@ -97,18 +97,19 @@ func Checkpoint(ctx context.Context, db *gorm.DB, mode Mode) (CheckpointResult, 
 	return result, nil
 }
 
-func checkpoint(ctx context.Context, conn *sql.Conn, mode Mode) (r CheckpointResult, err error) {
+// checkpoint waits for others most at the most.
+func checkpoint(ctx context.Context, conn *sql.Conn, mode Mode, most time.Duration) (r CheckpointResult, err error) {
 	if !mode.valid() {
 		return r, errors.New("no such mode: give maintenance.Passive, Full, Restart or Truncate")
 	}
 	if mode != Passive {
-		giveBack, err := borrowPragma(ctx, conn, "busy_timeout", bound(ctx, holdMost).Milliseconds())
+		giveBack, err := borrowPragma(ctx, conn, "busy_timeout", bound(ctx, most).Milliseconds())
 		if err != nil {
 			return r, err
 		}
 		defer giveBack()
 	}
-	for giveUp := time.Now().Add(bound(ctx, holdMost)); ; {
+	for giveUp := time.Now().Add(bound(ctx, most)); ; {
 		if err := readPragma(ctx, conn, "wal_checkpoint("+mode.String()+")", &r.Busy, &r.Log, &r.Moved); err != nil {
 			return r, err
 		}

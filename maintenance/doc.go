@@ -2,8 +2,8 @@
 // vacuums, backs up, checks and measures it while the application goes on.
 //
 // Each function does one thing once and returns what it did. Nothing runs in
-// the background, nothing is kept between two calls, and every function is
-// safe for concurrent use:
+// the background but what Guard starts, until it is stopped; nothing else is
+// kept between two calls, and every function is safe for concurrent use:
 //
 //	result, err := maintenance.Backup(ctx, db, "backups/monday.db")
 //

@@ -81,8 +81,21 @@ WHERE user_id = ? AND operation = ? AND fact IN ? ORDER BY id`,
 // of them overflows.
 const maxResponseMS = 1 << 40
 
-// answerColumns is the number of columns of answer_events.
-const answerColumns = 8
+// insertAnswers writes answers to the log. One whose id is there is left out.
+var insertAnswers = declareInsert(`
+INSERT INTO {answer_events}
+  (user_id, id, session_id, operation, fact, correct, response_time_ms, created_at) VALUES`,
+	`(?, ?, ?, ?, ?, ?, ?, ?)`, `
+ON CONFLICT DO NOTHING`)
+
+// logAnswers writes answers to the log that are not expected to be there.
+func (u *unit) logAnswers(events []models.AnswerEvent) error {
+	args := make([]any, 0, len(events)*insertAnswers.columns)
+	for _, e := range events {
+		args = append(args, e.UserID, e.ID, e.SessionID, e.Operation, e.Fact, e.Correct, e.ResponseTimeMS, e.CreatedAt.UnixMilli())
+	}
+	return allNew(len(events))(u.put(insertAnswers, args))
+}
 
 // singleEvents checks single answers and returns them as rows.
 func (u *unit) singleEvents(userID int64, answers []SingleAnswer) ([]models.AnswerEvent, error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/flashstore/flashstore/models"
 )
@@ -21,8 +22,8 @@ type batch struct {
 	users    map[int64]*models.User
 	seqs     map[int64]int64 // of each user's last ledger entry
 	sessions map[models.ID]models.Session
-	answers  map[answerKey]models.AnswerEvent
-	seasons  map[int64]models.Season // by the id of the season that a moment falls in
+	answers  map[answerKey]models.AnswerEvent // nil: not looked for
+	seasons  map[int64]models.Season          // by the id of the season that a moment falls in
 
 	newSessions []models.Session
 	newAnswers  []models.AnswerEvent
@@ -44,7 +45,7 @@ func newBatch(u *unit, careful bool) *batch {
 	return &batch{
 		unit: u, careful: careful,
 		users: map[int64]*models.User{}, seqs: map[int64]int64{}, sessions: map[models.ID]models.Session{},
-		answers: map[answerKey]models.AnswerEvent{}, seasons: map[int64]models.Season{},
+		seasons:   map[int64]models.Season{},
 		standings: map[standingKey]models.LeagueParticipant{}, changed: map[int64]bool{},
 	}
 }
@@ -110,8 +111,10 @@ func (b *batch) fresh(events []models.AnswerEvent) ([]models.AnswerEvent, error)
 }
 
 func (b *batch) addAnswers(events []models.AnswerEvent) {
-	for _, e := range events {
-		b.answers[answerKey{e.UserID, e.ID}] = e
+	if b.answers != nil {
+		for _, e := range events {
+			b.answers[answerKey{e.UserID, e.ID}] = e
+		}
 	}
 	b.newAnswers = append(b.newAnswers, events...)
 }
@@ -242,6 +245,9 @@ func (b *batch) loadAnswers(jobs []*job) error {
 			ids[e.UserID] = append(ids[e.UserID], e.ID)
 		}
 	}
+	if len(ids) > 0 {
+		b.answers = map[answerKey]models.AnswerEvent{}
+	}
 	for user, of := range ids {
 		known, err := find[models.AnswerEvent](of, func(part []models.ID) *gorm.DB { return b.raw(answersByID, user, part) })
 		if err != nil {
@@ -261,7 +267,7 @@ func (b *batch) save() error {
 		func() error { return insert(b.table(models.Session{}), b.newSessions, sessionColumns) },
 		b.saveAnswers,
 		b.saveStandings,
-		func() error { return insertNew(b.table(models.CoinEntry{}), b.newEntries, entryColumns) },
+		b.saveEntries,
 		b.saveUsers,
 	)
 }
@@ -272,10 +278,15 @@ func (b *batch) saveAnswers() error {
 	}
 	slices.SortFunc(b.newAnswers, byUserAndID)
 	return firstError(
-		func() error { return insertNew(b.table(models.AnswerEvent{}), b.newAnswers, answerColumns) },
+		func() error { return b.logAnswers(b.newAnswers) },
 		func() error { return b.bookMastery(b.newAnswers) },
 		func() error { return b.queueRollups(b.newAnswers) },
 	)
+}
+
+func (b *batch) saveEntries() error {
+	once := b.table(models.CoinEntry{}).Clauses(clause.OnConflict{DoNothing: true})
+	return allNew(len(b.newEntries))(insertCounted(once, b.newEntries, entryColumns))
 }
 
 func (b *batch) saveSeasons() error {

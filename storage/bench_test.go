@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,4 +92,50 @@ func benchmarkSession(user int64, answers int) Submission {
 		})
 	}
 	return s
+}
+
+// BenchmarkAppend books single answers, each acknowledged by itself, from one
+// client and from many.
+func BenchmarkAppend(b *testing.B) {
+	for _, durability := range []hooks.Durability{hooks.Balanced, hooks.Safe} {
+		for _, clients := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/%d", durability, clients), func(b *testing.B) {
+				store, _ := openBenchmark(b, durability)
+				users := make([]int64, clients)
+				for i := range users {
+					user, err := store.Users.Create(context.Background(), NewUser{})
+					if err != nil {
+						b.Fatal(err)
+					}
+					users[i] = user.ID
+				}
+				var next atomic.Int64
+				var wg sync.WaitGroup
+				b.ReportAllocs()
+				b.ResetTimer()
+				for _, user := range users {
+					wg.Go(func() {
+						for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+							if _, err := store.Answers.Append(context.Background(), user, benchmarkAnswer(int(n))); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				wg.Wait()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "answers/s")
+				b.ReportMetric(store.Queue().Stats().Group.Mean(), "answers/commit")
+			})
+		}
+	}
+}
+
+func benchmarkAnswer(n int) SingleAnswer {
+	return SingleAnswer{
+		Answer: Answer{
+			ID: models.NewID(), Fact: fmt.Sprintf("%d + %d = ?", n%13, n/13%13), Correct: n%5 != 0, ResponseMS: int64(800 + n%3000), At: time.Now(),
+		},
+		Operation: "addition",
+	}
 }

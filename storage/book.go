@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/models"
@@ -65,15 +64,16 @@ func (e *engine) book(ctx context.Context, b booking) (out booked, err error) {
 // errBookedBefore means that an id is there that was not looked for.
 var errBookedBefore = errors.New("an id was booked before")
 
-// insertNew inserts rows that are not expected to be there. One that is comes
-// out as errBookedBefore and not as an error of the database's, which GORM would
+// allNew returns a function that says errBookedBefore where fewer rows were
+// written than there were: not an error of the database's, which GORM would
 // log, and which on PostgreSQL would end the transaction.
-func insertNew[T any](tx *gorm.DB, rows []T, columns int) error {
-	written, err := insertCounted(tx.Clauses(clause.OnConflict{DoNothing: true}), rows, columns)
-	if err == nil && written < int64(len(rows)) {
-		err = errBookedBefore
+func allNew(rows int) func(written int64, err error) error {
+	return func(written int64, err error) error {
+		if err == nil && written < int64(rows) {
+			return errBookedBefore
+		}
+		return err
 	}
-	return err
 }
 
 // bookTogether books jobs that came at the same time.

@@ -20,6 +20,8 @@ type engine struct {
 	zone  *time.Location
 	db    *gorm.DB // nil before db.Use
 	texts map[*query]string
+	// the statements that write many rows, for 1, 2, 4 … of them
+	inserts map[*insertion][]string
 
 	// What is written waits in the queue; inside of a transaction of the
 	// caller's there is none.
@@ -39,6 +41,10 @@ func (e *engine) open(db *gorm.DB) (err error) {
 	e.texts = make(map[*query]string, len(queries))
 	for _, q := range queries {
 		e.texts[q] = q.text(e.cfg.TablePrefix)
+	}
+	e.inserts = make(map[*insertion][]string, len(insertions))
+	for _, i := range insertions {
+		e.inserts[i] = i.texts(e.cfg.TablePrefix)
 	}
 	e.db = db.Session(&gorm.Session{NewDB: true})
 	e.queue = writequeue.New(e.db, e.cfg.Queue)

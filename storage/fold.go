@@ -36,7 +36,12 @@ func (f *fold) add(e models.AnswerEvent) {
 		f.behind[e.Fact] = true
 		return
 	}
-	stat.LastDelta = f.rules.Mastery(f.rules, e.Correct, e.ResponseTimeMS)
+	f.rules.fold(stat, e)
+}
+
+// fold adds an answer to the level of its fact.
+func (r *Rules) fold(stat *models.MasteryStat, e models.AnswerEvent) {
+	stat.LastDelta = r.Mastery(r, e.Correct, e.ResponseTimeMS)
 	stat.MasteryLevel = stat.MasteryLevel.Add(stat.LastDelta)
 	stat.LastAnswerID = e.ID
 	stat.LastResponseTime = e.ResponseTimeMS

@@ -88,9 +88,6 @@ SELECT * FROM {mastery_stats} WHERE user_id = ? AND operation = ? AND fact IN ?`
 		"SEARCH mastery_stats USING PRIMARY KEY (user_id=? AND operation=? AND fact=?)")
 )
 
-// masteryColumns is the number of columns of mastery_stats.
-const masteryColumns = 11
-
 func (u *unit) masteryOf(userID int64, operation string, facts []string) ([]models.MasteryStat, error) {
 	return find[models.MasteryStat](facts, func(part []string) *gorm.DB {
 		return u.raw(masteryOfFacts, userID, operation, part)

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/flashstore/flashstore/models"
 )
@@ -71,14 +70,17 @@ func eachOperation(events []models.AnswerEvent, fn func(userID int64, operation 
 // and returns those that came behind a later answer to their fact: their
 // levels are as they were.
 func (u *unit) addMastery(events []models.AnswerEvent) (late []models.AnswerEvent, err error) {
-	stats := make([]models.MasteryStat, 0, len(events))
-	for _, e := range events {
-		f := newFold(u.cfg.Rules, nil)
-		f.add(e)
-		stats = append(stats, f.stats()...)
+	if len(events) == 0 {
+		return nil, nil
 	}
-	written, err := insertCounted(u.table(models.MasteryStat{}).Clauses(u.addLevels()), stats, masteryColumns)
-	if err != nil || written == int64(len(stats)) {
+	args := make([]any, 0, len(events)*addLevels.columns)
+	for _, e := range events {
+		stat := models.MasteryStat{UserID: e.UserID, Operation: e.Operation, Fact: e.Fact}
+		u.cfg.Rules.fold(&stat, e)
+		args = append(args, levelValues(stat)...)
+	}
+	written, err := u.put(addLevels, args)
+	if err != nil || written == int64(len(events)) {
 		return nil, err
 	}
 	err = eachOperation(slices.Clone(events), func(user int64, operation string, part []models.AnswerEvent) error {
@@ -91,22 +93,43 @@ func (u *unit) addMastery(events []models.AnswerEvent) (late []models.AnswerEven
 
 // addLevels is one step of the fold as the database does it, where the answer
 // is later than the last one.
-func (u *unit) addLevels() clause.OnConflict {
-	stored := u.name(models.MasteryStat{})
-	sum := func(column string) clause.Assignment {
-		return clause.Assignment{Column: clause.Column{Name: column}, Value: gorm.Expr(stored + "." + column + " + excluded." + column)}
-	}
-	level := clause.Assignment{
-		Column: clause.Column{Name: "mastery_level"},
-		Value:  gorm.Expr("round(min(5.0, max(0.0, " + stored + ".mastery_level + excluded.last_delta)), 2)"),
-	}
-	last := clause.AssignmentColumns([]string{"last_delta", "last_answer_id", "last_response_time", "updated_at"})
-	return clause.OnConflict{
-		Columns:   masteryKey,
-		DoUpdates: append(last, level, sum("attempts"), sum("correct_count"), sum("total_response_ms")),
-		Where: clause.Where{Exprs: []clause.Expression{
-			gorm.Expr("excluded.last_answer_id > " + stored + ".last_answer_id"),
-		}},
+var addLevels = declareInsert(insertLevels, levelRow, `
+ON CONFLICT (user_id, operation, fact) DO UPDATE SET
+  mastery_level      = round(min(5.0, max(0.0, {mastery_stats}.mastery_level + excluded.last_delta)), 2),
+  last_delta         = excluded.last_delta,
+  last_answer_id     = excluded.last_answer_id,
+  attempts           = {mastery_stats}.attempts + excluded.attempts,
+  correct_count      = {mastery_stats}.correct_count + excluded.correct_count,
+  total_response_ms  = {mastery_stats}.total_response_ms + excluded.total_response_ms,
+  last_response_time = excluded.last_response_time,
+  updated_at         = excluded.updated_at
+WHERE excluded.last_answer_id > {mastery_stats}.last_answer_id`)
+
+// setLevels writes levels over what is there.
+var setLevels = declareInsert(insertLevels, levelRow, `
+ON CONFLICT (user_id, operation, fact) DO UPDATE SET
+  mastery_level      = excluded.mastery_level,
+  last_delta         = excluded.last_delta,
+  last_answer_id     = excluded.last_answer_id,
+  attempts           = excluded.attempts,
+  correct_count      = excluded.correct_count,
+  total_response_ms  = excluded.total_response_ms,
+  last_response_time = excluded.last_response_time,
+  updated_at         = excluded.updated_at`)
+
+const (
+	insertLevels = `
+INSERT INTO {mastery_stats}
+  (user_id, operation, fact, mastery_level, last_delta, last_answer_id,
+   attempts, correct_count, total_response_ms, last_response_time, updated_at) VALUES`
+	levelRow = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+)
+
+// levelValues are a level's columns in their order.
+func levelValues(s models.MasteryStat) []any {
+	return []any{
+		s.UserID, s.Operation, s.Fact, s.MasteryLevel, s.LastDelta, s.LastAnswerID,
+		s.Attempts, s.CorrectCount, s.TotalResponseMS, s.LastResponseTime, s.UpdatedAt.UnixMilli(),
 	}
 }
 
@@ -153,18 +176,14 @@ func (u *unit) foldMastery(userID int64, operation string, events []models.Answe
 	return u.saveMastery(f.stats())
 }
 
-var masteryKey = []clause.Column{{Name: "user_id"}, {Name: "operation"}, {Name: "fact"}}
-
 // saveMastery writes levels over what is there.
 func (u *unit) saveMastery(stats []models.MasteryStat) error {
-	upsert := clause.OnConflict{
-		Columns: masteryKey,
-		DoUpdates: clause.AssignmentColumns([]string{
-			"mastery_level", "last_delta", "last_answer_id", "attempts", "correct_count",
-			"total_response_ms", "last_response_time", "updated_at",
-		}),
+	args := make([]any, 0, len(stats)*setLevels.columns)
+	for _, s := range stats {
+		args = append(args, levelValues(s)...)
 	}
-	return insert(u.table(models.MasteryStat{}).Clauses(upsert), stats, masteryColumns)
+	_, err := u.put(setLevels, args)
+	return err
 }
 
 // factsOf returns the facts of events, each once, in order.

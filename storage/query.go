@@ -23,6 +23,7 @@ func declare(sql string, plan ...string) *query {
 var placeholder = regexp.MustCompile(`\{(\w+)\}`)
 
 // text returns the SQL with the prefix before its table names.
-func (q *query) text(prefix string) string {
-	return placeholder.ReplaceAllString(q.sql, prefix+"$1")
-}
+func (q *query) text(prefix string) string { return withPrefix(q.sql, prefix) }
+
+// withPrefix puts the prefix before the names in braces.
+func withPrefix(sql, prefix string) string { return placeholder.ReplaceAllString(sql, prefix+"$1") }

@@ -62,18 +62,23 @@ SELECT * FROM {mastery_rollups} WHERE user_id = ? ORDER BY operation, fact`,
 		"SEARCH mastery_rollups USING PRIMARY KEY (user_id=?)")
 )
 
+var insertRollupTasks = declareInsert(`
+INSERT INTO {rollup_queue} (user_id) VALUES`, `(?)`, `
+ON CONFLICT DO NOTHING`)
+
 // rollupColumns is the number of columns of mastery_rollups.
 const rollupColumns = 8
 
 // queueRollups notes that users have answers that are not rolled up.
 func (u *unit) queueRollups(events []models.AnswerEvent) error {
-	var tasks []models.RollupTask
+	var users []any
 	for i, e := range events {
 		if i == 0 || e.UserID != events[i-1].UserID {
-			tasks = append(tasks, models.RollupTask{UserID: e.UserID})
+			users = append(users, e.UserID)
 		}
 	}
-	return insert(u.table(models.RollupTask{}).Clauses(clause.OnConflict{DoNothing: true}), tasks, 1)
+	_, err := u.put(insertRollupTasks, users)
+	return err
 }
 
 // rollUp takes up to limit users off the queue.

@@ -4,15 +4,18 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/flashstore/flashstore/hooks"
 )
 
-// begin begins a transaction. It waits for the writer under c's context, but
-// what it begins is everybody's and goes on when that has ended.
+// begin begins a transaction. It waits for the writer as long as c's context
+// goes on, and at the most until the database loses patience; but what it
+// begins is everybody's and goes on when that context has ended.
 func begin(q *Queue, c *call) (*group, error) {
 	ctx := c.ctx
 	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
-	tx := q.db.WithContext(waiting{lasting, ctx}).Begin()
+	tx := q.db.WithContext(lasting).Begin()
 	if err := tx.Error; err != nil {
 		stop()
 		end()
@@ -25,14 +28,7 @@ func begin(q *Queue, c *call) (*group, error) {
 		tx.Rollback()
 		return nil, context.Cause(ctx)
 	}
-	return &group{queue: q, leader: c, tx: tx, end: end}, nil
+	g := &group{queue: q, leader: c, tx: tx, end: end, began: time.Now()}
+	_ = hooks.AfterCommit(tx, g.committed) // without the plugin, commit calls it
+	return g, nil
 }
-
-// waiting is a context that ends as its own says, and tells the deadline of
-// another one: package hooks waits for the writer until there.
-type waiting struct {
-	context.Context
-	of context.Context
-}
-
-func (w waiting) Deadline() (time.Time, bool) { return w.of.Deadline() }

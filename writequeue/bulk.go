@@ -41,7 +41,7 @@ func NewBulk[T, R any](q *Queue, run func(tx *gorm.DB, jobs []*Job[T, R]) error)
 		jobs := make([]*Job[T, R], len(calls))
 		for i, c := range calls {
 			jobs[i] = c.job.(*Job[T, R])
-			jobs[i].Err = nil
+			*jobs[i] = Job[T, R]{In: jobs[i].In} // a run that was undone has left nothing
 		}
 		if err := run(tx, jobs); err != nil {
 			return err
@@ -75,25 +75,23 @@ func (c *call) runIn(tx *gorm.DB) error {
 	return c.err
 }
 
-// runShared runs the calls of one kind whose turn it is. Where that fails, they
-// are run one by one, each in its own goroutine.
-func (g *group) runShared(kind *shared) {
+// alike returns the call whose turn it is and those behind it that run together
+// with it.
+func (g *group) alike() []*call {
+	first := g.calls[g.next]
+	if first.shared == nil || first.split {
+		return nil
+	}
 	end := g.next + 1
-	for end < len(g.calls) && g.calls[end].shared == kind {
+	for end < len(g.calls) && g.calls[end].shared == first.shared {
 		end++
 	}
-	calls := g.calls[g.next:end]
-	if len(calls) > 1 && g.together(kind, calls) == nil {
-		g.next = end
-		return
-	}
-	for _, c := range calls {
-		c.split = true
-	}
+	return g.calls[g.next:end]
 }
 
-// together runs calls in one savepoint.
-func (g *group) together(kind *shared, calls []*call) (err error) {
+// together runs calls of one kind in one savepoint. Where that fails, they are
+// run one by one, each in its own goroutine.
+func (g *group) together(calls []*call) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
@@ -101,6 +99,7 @@ func (g *group) together(kind *shared, calls []*call) (err error) {
 	}()
 	live := make([]*call, 0, len(calls))
 	for _, c := range calls {
+		c.split = true
 		if c.err = context.Cause(c.ctx); c.err == nil {
 			live = append(live, c)
 		}
@@ -108,5 +107,5 @@ func (g *group) together(kind *shared, calls []*call) (err error) {
 	if len(live) == 0 {
 		return nil
 	}
-	return hooks.Transaction(g.tx.Statement.Context, g.tx, func(tx *gorm.DB) error { return kind.run(tx, live) })
+	return hooks.Transaction(g.tx.Statement.Context, g.tx, func(tx *gorm.DB) error { return live[0].shared.run(tx, live) })
 }

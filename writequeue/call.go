@@ -4,9 +4,12 @@ import (
 	"container/list"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/hooks"
 )
 
 // call is one call of Do.
@@ -20,6 +23,8 @@ type call struct {
 	came   time.Time
 	place  *list.Element // among those who wait; nil: no longer there
 	leads  bool          // it is about to begin a group
+	alone  bool          // the group in which it was is undone: it shares no other
+	runs   int           // how often it was begun
 
 	err  error // how it ended
 	gone bool  // its function did not come back
@@ -37,7 +42,6 @@ type step int
 const (
 	lead     step = iota // begin a group
 	run                  // run in the group's transaction
-	runAlone             // run in a transaction of your own
 	answered             // return
 )
 
@@ -48,15 +52,28 @@ func newCall(ctx context.Context) *call {
 	return &call{ctx: ctx, turn: make(chan turn, 1), came: time.Now()}
 }
 
-// answer lets the call return, unless it has panicked.
-func (c *call) answer(err error) {
-	if !c.gone {
-		c.turn <- turn{what: answered, err: err}
+// answer lets the call return; where it has panicked, nobody hears.
+func (c *call) answer(err error) { c.turn <- turn{what: answered, err: err} }
+
+// attempts is how often a call is run at the most.
+const attempts = 10
+
+// mayRunAgain reports whether a call that was alone lost against another
+// transaction and may win the next time, and pauses until then.
+func (c *call) mayRunAgain() bool {
+	if c.runs >= attempts || !hooks.Lost(c.err) {
+		return false
 	}
+	select {
+	case <-time.After(rand.N(time.Millisecond << c.runs)):
+	case <-c.ctx.Done():
+	}
+	return true
 }
 
-// patient reports whether the call has said how long it waits.
-func (c *call) patient() bool {
+// waitsOn reports whether the call has said how long it waits, and that is not
+// over: it does not end with the database's own patience.
+func (c *call) waitsOn() bool {
 	_, ok := c.ctx.Deadline()
-	return ok
+	return ok && c.ctx.Err() == nil
 }

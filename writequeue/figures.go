@@ -12,8 +12,8 @@ type Stats struct {
 	Waiting int // calls that wait at this moment
 
 	Depth  *hdrhistogram.Histogram // calls that waited when one came, itself among them
-	Group  *hdrhistogram.Histogram // calls that shared a transaction
-	Wait   *hdrhistogram.Histogram // µs from a call's arrival to its commit's beginning
+	Group  *hdrhistogram.Histogram // calls that shared a transaction, of those committed
+	Wait   *hdrhistogram.Histogram // µs from the arrival of such a call to its commit's beginning
 	Commit *hdrhistogram.Histogram // µs of a COMMIT
 }
 

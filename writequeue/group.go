@@ -21,6 +21,9 @@ type group struct {
 	next   int  // the call whose turn it is
 	lone   bool // one call, which has the transaction for itself
 	dead   bool // the transaction is; the calls run again one by one
+
+	began  time.Time // when its COMMIT did
+	stored bool      // its COMMIT is done
 }
 
 // more takes those who have come in meanwhile into the group, and reports
@@ -39,12 +42,16 @@ func (g *group) more() bool {
 
 // pass hands the group to the next call, and ends it behind the last.
 func (g *group) pass() {
+	for g.next < len(g.calls) && g.calls[g.next].gone {
+		g.next++
+	}
 	switch {
 	case g.dead:
-		g.tx.Rollback()
-		g.again()
+		g.undo()
 	case g.next < len(g.calls) || g.more():
 		g.calls[g.next].turn <- turn{what: run, group: g}
+	case g.lone && g.calls[0].err != nil:
+		g.undo()
 	default:
 		g.commit()
 	}
@@ -54,15 +61,20 @@ func (g *group) pass() {
 // together, and passes the group on, whatever happens.
 func (g *group) run(c *call) {
 	defer g.pass()
-	hooks.TakeOver(g.tx)
-	if c.shared != nil && !c.split {
-		g.runShared(c.shared)
-		return
-	}
-	g.next++
-	c.err, c.gone = errGone, true
 	defer g.look(c)
-	c.err = g.inside(c.ctx, c.runIn)
+	hooks.TakeOver(g.tx)
+	c.err, c.gone = errGone, true
+	c.runs++
+	if calls := g.alike(); len(calls) > 1 {
+		if err := g.together(calls); err != nil {
+			c.err = err
+		} else {
+			g.next += len(calls)
+		}
+	} else {
+		g.next++
+		c.err = g.inside(c.ctx, c.runIn)
+	}
 	c.gone = false
 }
 
@@ -78,8 +90,11 @@ func (g *group) inside(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	return hooks.Transaction(ctx, g.tx, fn)
 }
 
-// look finds out whether the transaction has outlived a call that failed.
+// look finds out what a call that failed has left of the transaction.
 func (g *group) look(c *call) {
+	if c.gone {
+		letGo(g.tx)
+	}
 	if c.err == nil || g.lone {
 		return
 	}
@@ -87,40 +102,58 @@ func (g *group) look(c *call) {
 	g.dead = hooks.Lost(c.err) || alive != nil
 }
 
-// commit commits for all and answers them.
+// letGo has a goroutine that is no more named as the one that holds the
+// writer, in place of this one, whose panic goes on while others go on with tx.
+func letGo(tx *gorm.DB) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		hooks.TakeOver(tx)
+	}()
+	<-done
+}
+
+// commit commits for all and answers them, also where one of the functions
+// that run behind the commit panics.
 func (g *group) commit() {
-	began := time.Now()
-	if err := g.finish(); err != nil {
+	var err error
+	defer func() { g.answer(err) }()
+	g.began = time.Now()
+	if err = g.tx.Commit().Error; err == nil {
+		g.committed()
+	}
+}
+
+// committed lets the next group begin. It is the first of the functions that
+// run behind the commit, so that the others may use the queue.
+func (g *group) committed() {
+	if g.stored {
+		return
+	}
+	g.stored = true
+	g.queue.figures.committed(g.calls, g.began)
+	g.queue.shared.Store(len(g.calls) > 1)
+	g.queue.leave()
+}
+
+// answer answers all calls behind a COMMIT that ended with err.
+func (g *group) answer(err error) {
+	if err != nil && (g.lone || !isCertain(g.tx, err)) {
+		for _, c := range g.calls {
+			c.err = errors.Join(c.err, err)
+		}
+	}
+	if err != nil && isCertain(g.tx, err) {
 		g.again()
 		return
 	}
 	g.end()
-	g.queue.figures.committed(g.calls, began)
-	g.queue.shared.Store(len(g.calls) > 1)
 	for _, c := range g.calls {
 		c.answer(c.err)
 	}
-	g.leave()
-}
-
-// finish commits, or undoes what a call for itself has left. It returns an
-// error where the calls are to run again.
-func (g *group) finish() error {
-	if failed := g.calls[0].err; g.lone && failed != nil {
-		g.tx.Rollback()
-		if hooks.Lost(failed) {
-			return failed
-		}
-		return nil
+	if !g.stored {
+		g.queue.leave()
 	}
-	err := g.tx.Commit().Error
-	if err != nil && !isCertain(g.tx, err) {
-		for _, c := range g.calls {
-			c.err = errors.Join(c.err, err)
-		}
-		return nil
-	}
-	return err
 }
 
 // isCertain reports whether a COMMIT that failed has stored nothing for
@@ -131,42 +164,28 @@ func isCertain(tx *gorm.DB, err error) bool {
 	return tx.Name() == "sqlite" || errors.As(err, &state)
 }
 
-// again begins to run the calls one by one, each in a transaction of its own,
-// for nothing of the group is stored.
+// undo rolls back.
+func (g *group) undo() {
+	g.tx.Rollback()
+	g.again()
+}
+
+// again has the calls run again one by one, each in a transaction of its own,
+// for nothing of the group is stored. Final is only what a call has got that
+// was alone already, and what ran before a function that committed by itself.
 func (g *group) again() {
 	g.end()
-	g.next = 0
-	g.passAlone()
-}
-
-func (g *group) passAlone() {
-	for g.next < len(g.calls) {
-		c := g.calls[g.next]
-		if !c.gone {
-			c.turn <- turn{what: runAlone, group: g}
-			return
+	var rest []*call
+	for i, c := range g.calls {
+		switch {
+		case g.stored && i < g.next, g.lone && !c.mayRunAgain():
+			c.answer(c.err)
+		default:
+			rest = append(rest, c)
 		}
-		g.next++
 	}
-	g.leave()
-}
-
-// runAlone runs c in a transaction of its own and lets the next one do so.
-func (g *group) runAlone(c *call) {
-	g.next++
-	defer g.passAlone()
-	c.gone = true
-	err := context.Cause(c.ctx)
-	if err == nil {
-		err = hooks.Transaction(c.ctx, g.queue.db, c.runIn)
+	g.queue.putBack(rest)
+	if !g.stored {
+		g.queue.leave()
 	}
-	c.gone = false
-	c.answer(err)
-}
-
-// leave lets the next group begin.
-func (g *group) leave() {
-	g.queue.mu.Lock()
-	defer g.queue.mu.Unlock()
-	g.queue.ended()
 }

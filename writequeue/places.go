@@ -2,6 +2,7 @@ package writequeue
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -57,10 +58,12 @@ func (p *places) acquire(ctx context.Context, of *semaphore.Weighted) error {
 	switch {
 	case of.TryAcquire(1):
 		return nil
-	case p.wait:
-		return of.Acquire(ctx, 1)
+	case !p.wait:
+		return ErrOverloaded
+	case of.Acquire(ctx, 1) != nil:
+		return fmt.Errorf("wait for a place in the write queue: %w", context.Cause(ctx))
 	}
-	return ErrOverloaded
+	return nil
 }
 
 // enter returns the places of key.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -24,10 +25,11 @@ type Queue struct {
 
 	mu      sync.Mutex
 	waiting list.List // of *call, in the order of arrival
+	calls   int       // that have come and not yet returned
 	groups  int       // that are under way, or about to begin
 	closed  bool
+	idle    sync.Cond   // calls is 0 again
 	shared  atomic.Bool // the last group was
-	idle    sync.Cond // groups is 0 again
 }
 
 // New returns a queue over db, which must not be a transaction: inside of one,
@@ -59,7 +61,11 @@ func New(db *gorm.DB, cfg Config) *Queue {
 // A ctx that ends while the call waits takes it out of the queue, with ctx's
 // error; in a statement it interrupts it; once fn has returned, the answer is
 // what the commit says. While the writer is held by others, a ctx without a
-// deadline waits as long as hooks.Config.BusyTimeout.
+// deadline waits no longer than hooks.Config.BusyTimeout; one with a deadline
+// waits until then.
+//
+// What fn asks for with hooks.AfterCommit runs in the goroutine of the call
+// that commits for all, before Do returns, and may use the queue.
 //
 // It returns ErrOverloaded or ErrClosed where the call was not begun, and a
 // *hooks.SelfWaitError inside of another call's function or transaction.
@@ -81,6 +87,7 @@ func (q *Queue) do(c *call) error {
 	if err := q.enter(c); err != nil {
 		return err
 	}
+	defer q.exit()
 	return q.await(c)
 }
 
@@ -91,10 +98,20 @@ func (q *Queue) enter(c *call) error {
 	if q.closed {
 		return ErrClosed
 	}
+	q.calls++
 	c.place = q.waiting.PushBack(c)
 	q.figures.came(q.waiting.Len())
 	q.leadOn()
 	return nil
+}
+
+// exit says that a call returns, or panics.
+func (q *Queue) exit() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.calls--; q.calls == 0 {
+		q.idle.Broadcast()
+	}
 }
 
 // leadOn lets the first who waits begin a group, where there is room for one.
@@ -121,13 +138,11 @@ func (q *Queue) await(c *call) error {
 				q.lead(c)
 			case run:
 				t.group.run(c)
-			case runAlone:
-				t.group.runAlone(c)
 			case answered:
 				return t.err
 			}
 		case <-ended:
-			if q.leave(c) {
+			if q.giveUp(c) {
 				return fmt.Errorf("wait for a turn to write: %w", context.Cause(c.ctx))
 			}
 			ended = nil // it is being written, and the answer will be the true one
@@ -135,8 +150,8 @@ func (q *Queue) await(c *call) error {
 	}
 }
 
-// leave takes c out of the queue, if it only waits there.
-func (q *Queue) leave(c *call) bool {
+// giveUp takes c out of the queue, if it only waits there.
+func (q *Queue) giveUp(c *call) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if c.place == nil || c.leads {
@@ -164,26 +179,24 @@ func (q *Queue) lead(c *call) {
 
 // fail answers c, for whom no transaction could be begun. What was waited for
 // as long as the database's own patience goes, those behind c who set no
-// deadline have waited for too.
+// deadline have waited for too; who has set one waits on.
 func (q *Queue) fail(c *call, err error) {
+	busy := (*hooks.BusyError)(nil)
+	isBusy := errors.As(err, &busy)
 	q.mu.Lock()
-	failed := []*call{c}
-	q.remove(c)
-	if busy := (*hooks.BusyError)(nil); errors.As(err, &busy) {
-		for e := q.waiting.Front(); e != nil; e = e.Next() {
-			if other := e.Value.(*call); !other.patient() && !other.leads {
-				failed = append(failed, other)
-			}
-		}
-		for _, other := range failed[1:] {
+	defer q.mu.Unlock()
+	c.leads = false
+	for e := q.waiting.Front(); e != nil; {
+		other := e.Value.(*call)
+		e = e.Next()
+		concerned := other == c || isBusy && !other.leads
+		waitsOn := isBusy && other.waitsOn()
+		if concerned && !waitsOn {
 			q.remove(other)
+			other.answer(err)
 		}
 	}
 	q.ended()
-	q.mu.Unlock()
-	for _, other := range failed {
-		other.answer(err)
-	}
 }
 
 // letCome lets those who were just answered come back before a group is put
@@ -200,11 +213,19 @@ func (q *Queue) letCome() {
 func (q *Queue) take(leader *call, most int) (calls []*call) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(calls) < most && q.waiting.Len() > 0 {
-		c := q.waiting.Front().Value.(*call)
-		if c.leads && c != leader {
+	e := leader.place
+	if e == nil {
+		e = q.waiting.Front()
+	}
+	if leader.alone {
+		most = 1
+	}
+	for e != nil && len(calls) < most {
+		c := e.Value.(*call)
+		if c != leader && (c.leads || c.alone) {
 			break // it begins a group of its own
 		}
+		e = e.Next()
 		q.remove(c)
 		calls = append(calls, c)
 	}
@@ -212,23 +233,45 @@ func (q *Queue) take(leader *call, most int) (calls []*call) {
 	return calls
 }
 
+// putBack puts calls of a group that was undone before those who wait, to run
+// alone. Whose time is over is answered.
+func (q *Queue) putBack(calls []*call) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, c := range slices.Backward(calls) {
+		switch err := context.Cause(c.ctx); {
+		case c.gone:
+		case err != nil:
+			c.answer(err)
+		default:
+			c.leads, c.alone = false, true
+			c.place = q.waiting.PushFront(c)
+		}
+	}
+	q.leadOn()
+}
+
+// leave lets the next group begin.
+func (q *Queue) leave() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ended()
+}
+
 // ended says that a group has. The caller holds the lock.
 func (q *Queue) ended() {
 	q.groups--
 	q.leadOn()
-	if q.groups == 0 {
-		q.idle.Broadcast()
-	}
 }
 
-// Close refuses new calls, waits until those that are in the queue are
-// answered, and returns nil. It may be called more than once, but not in a
+// Close refuses new calls, waits until those that are in the queue have
+// returned, and returns nil. It may be called more than once, but not in a
 // call's function.
 func (q *Queue) Close() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	for q.groups > 0 {
+	for q.calls > 0 {
 		q.idle.Wait()
 	}
 	return nil

@@ -1,0 +1,56 @@
+package storage
+
+import (
+	"math/bits"
+	"strings"
+)
+
+// insertion is a statement that writes many rows at once: its text has the
+// place of one row, and is repeated for more.
+//
+// The hot ones are written by hand, for GORM's own takes longer to build than
+// SQLite to run. They come in powers of two, so that whatever the number of
+// rows is, every text is one that is prepared already.
+type insertion struct {
+	before, row, after string // as in: INSERT … VALUES, (?, ?), ON CONFLICT …
+	columns            int
+}
+
+// insertions are all of them.
+var insertions []*insertion
+
+// declareInsert makes one. It is called for package variables only.
+func declareInsert(before, row, after string) *insertion {
+	i := &insertion{before: before, row: row, after: after, columns: strings.Count(row, "?")}
+	insertions = append(insertions, i)
+	return i
+}
+
+// most is the largest power of two of rows that one statement can bind.
+func (i *insertion) most() int { return bits.Len(uint(maxVariables/i.columns)) - 1 }
+
+// texts returns the SQL for 1, 2, 4 … rows.
+func (i *insertion) texts(prefix string) []string {
+	texts := make([]string, i.most()+1)
+	for n := range texts {
+		rows := strings.Repeat(i.row+", ", 1<<n-1) + i.row
+		texts[n] = withPrefix(i.before, prefix) + " " + rows + " " + withPrefix(i.after, prefix)
+	}
+	return texts
+}
+
+// put writes rows, whose values stand one behind the other in args, and says
+// how many were written.
+func (u *unit) put(i *insertion, args []any) (written int64, err error) {
+	for len(args) > 0 {
+		n := min(bits.Len(uint(len(args)/i.columns))-1, i.most())
+		part := i.columns << n
+		result := u.tx.Exec(u.inserts[i][n], args[:part]...)
+		if result.Error != nil {
+			return written, result.Error
+		}
+		written += result.RowsAffected
+		args = args[part:]
+	}
+	return written, nil
+}
