@@ -23,7 +23,11 @@ lint: ## run the linters, at a fixed version
 	go run $(GOLANGCI_LINT) run ./...
 
 .PHONY: bench
-bench: ## run the benchmarks of the README's table
+bench: ## measure against rivals (20 minutes): writes bench/RESULTS.md
+	cd bench && go run .
+
+.PHONY: microbench
+microbench: ## run the benchmarks of the README's table
 	go test -run '^$$' -bench . ./hooks ./storage
 
 .PHONY: ci
