@@ -100,7 +100,8 @@ func TestCheckpointsThatAreNotDue(t *testing.T) {
 // same.
 func TestCheckpointsKeepTheLogShort(t *testing.T) {
 	db, path, told := newHeard(t, hooks.Config{})
-	const statements, pages = 120, 200
+	const statements, pages = 200, 200
+	const most = 64 << 20 // the log gets 60 MiB, and what a statement writes
 	must(t, atOnce(4, func(int) error {
 		for range statements / 4 {
 			if err := addPages(db, pages); err != nil {
@@ -110,8 +111,8 @@ func TestCheckpointsKeepTheLogShort(t *testing.T) {
 		return nil
 	}))
 	mustCount(t, db, statements*pages)
-	if got := size(t, path+"-wal"); got > statements*pages*page/2 {
-		t.Errorf("the log has grown to %d bytes", got)
+	if got := size(t, path+"-wal"); got > most {
+		t.Errorf("the log has grown to %d bytes, of %d written", got, statements*pages*page)
 	}
 	must(t, mustPool(t, db).Close())
 	if len(told) == 0 {

@@ -7,7 +7,7 @@ import "gorm.io/gorm"
 // when it waits for itself. It is for those who hand a transaction from
 // goroutine to goroutine, as package writequeue does; one at a time may use it.
 func TakeOver(tx *gorm.DB) {
-	if begun := beganThrough(tx); begun != nil && begun.ticket != nil && !begun.ticket.left.Load() {
+	if begun := beganThrough(tx); begun != nil && begun.ticket != nil && !begun.ticket.left.Load() && !begun.ticket.lane.isMine() {
 		from := here()
 		begun.ticket.lane.inside.Store(&from)
 	}

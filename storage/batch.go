@@ -264,12 +264,19 @@ func (b *batch) loadAnswers(jobs []*job) error {
 func (b *batch) save() error {
 	return firstError(
 		b.saveSeasons,
-		func() error { return insert(b.table(models.Session{}), b.newSessions, sessionColumns) },
+		b.saveSessions,
 		b.saveAnswers,
 		b.saveStandings,
 		b.saveEntries,
 		b.saveUsers,
 	)
+}
+
+func (b *batch) saveSessions() error {
+	if len(b.newSessions) == 0 {
+		return nil
+	}
+	return insert(b.table(models.Session{}), b.newSessions, sessionColumns)
 }
 
 func (b *batch) saveAnswers() error {
@@ -285,11 +292,17 @@ func (b *batch) saveAnswers() error {
 }
 
 func (b *batch) saveEntries() error {
+	if len(b.newEntries) == 0 {
+		return nil
+	}
 	once := b.table(models.CoinEntry{}).Clauses(clause.OnConflict{DoNothing: true})
 	return allNew(len(b.newEntries))(insertCounted(once, b.newEntries, entryColumns))
 }
 
 func (b *batch) saveSeasons() error {
+	if len(b.standings) == 0 {
+		return nil
+	}
 	played := make(map[int64]bool, len(b.seasons))
 	for key := range b.standings {
 		played[key.season] = true
@@ -305,6 +318,9 @@ func (b *batch) saveSeasons() error {
 }
 
 func (b *batch) saveStandings() error {
+	if len(b.standings) == 0 {
+		return nil
+	}
 	rows := slices.SortedFunc(maps.Values(b.standings), func(x, y models.LeagueParticipant) int {
 		return cmp.Or(cmp.Compare(x.UserID, y.UserID), cmp.Compare(x.SeasonID, y.SeasonID))
 	})
@@ -312,6 +328,9 @@ func (b *batch) saveStandings() error {
 }
 
 func (b *batch) saveUsers() error {
+	if len(b.changed) == 0 {
+		return nil
+	}
 	users := make([]models.User, 0, len(b.changed))
 	for _, id := range slices.Sorted(maps.Keys(b.changed)) {
 		users = append(users, *b.users[id])

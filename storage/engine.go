@@ -21,7 +21,7 @@ type engine struct {
 	db    *gorm.DB // nil before db.Use
 	texts map[*query]string
 	// the statements that write many rows, for 1, 2, 4 … of them
-	inserts map[*insertion][]string
+	inserts map[*insertion][]func() string
 
 	// What is written waits in the queue; inside of a transaction of the
 	// caller's there is none.
@@ -42,11 +42,11 @@ func (e *engine) open(db *gorm.DB) (err error) {
 	for _, q := range queries {
 		e.texts[q] = q.text(e.cfg.TablePrefix)
 	}
-	e.inserts = make(map[*insertion][]string, len(insertions))
-	for _, i := range insertions {
-		e.inserts[i] = i.texts(e.cfg.TablePrefix)
-	}
 	e.db = db.Session(&gorm.Session{NewDB: true})
+	e.inserts = make(map[*insertion][]func() string, len(insertions))
+	for _, i := range insertions {
+		e.inserts[i] = i.texts(e.db, e.cfg.TablePrefix)
+	}
 	e.queue = writequeue.New(e.db, e.cfg.Queue)
 	e.bookings = writequeue.NewBulk(e.queue, e.bookTogether)
 	return nil
@@ -67,6 +67,9 @@ type unit struct {
 	*engine
 	tx  *gorm.DB
 	now time.Time
+	// until ends where the statements' own context does not: put asks it
+	// between them. It may be nil.
+	until context.Context
 }
 
 func (e *engine) unit(tx *gorm.DB) *unit {

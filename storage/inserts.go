@@ -1,8 +1,13 @@
 package storage
 
 import (
+	"context"
 	"math/bits"
+	"slices"
 	"strings"
+	"sync"
+
+	"gorm.io/gorm"
 )
 
 // insertion is a statement that writes many rows at once: its text has the
@@ -29,12 +34,17 @@ func declareInsert(before, row, after string) *insertion {
 // most is the largest power of two of rows that one statement can bind.
 func (i *insertion) most() int { return bits.Len(uint(maxVariables/i.columns)) - 1 }
 
-// texts returns the SQL for 1, 2, 4 … rows.
-func (i *insertion) texts(prefix string) []string {
-	texts := make([]string, i.most()+1)
+// texts returns the SQL for 1, 2, 4 … rows in db's dialect, each made when it
+// is first needed.
+func (i *insertion) texts(db *gorm.DB, prefix string) []func() string {
+	texts := make([]func() string, i.most()+1)
 	for n := range texts {
-		rows := strings.Repeat(i.row+", ", 1<<n-1) + i.row
-		texts[n] = withPrefix(i.before, prefix) + " " + rows + " " + withPrefix(i.after, prefix)
+		texts[n] = sync.OnceValue(func() string {
+			rows := strings.Repeat(i.row+", ", 1<<n-1) + i.row
+			sql := withPrefix(i.before, prefix) + " " + rows + " " + withPrefix(i.after, prefix)
+			some := slices.Repeat([]any{0}, i.columns<<n)
+			return db.Session(&gorm.Session{DryRun: true}).Exec(sql, some...).Statement.SQL.String()
+		})
 	}
 	return texts
 }
@@ -43,9 +53,12 @@ func (i *insertion) texts(prefix string) []string {
 // how many were written.
 func (u *unit) put(i *insertion, args []any) (written int64, err error) {
 	for len(args) > 0 {
+		if err := u.over(); err != nil {
+			return written, err
+		}
 		n := min(bits.Len(uint(len(args)/i.columns))-1, i.most())
 		part := i.columns << n
-		result := u.tx.Exec(u.inserts[i][n], args[:part]...)
+		result := u.exec(u.inserts[i][n](), args[:part])
 		if result.Error != nil {
 			return written, result.Error
 		}
@@ -53,4 +66,21 @@ func (u *unit) put(i *insertion, args []any) (written int64, err error) {
 		args = args[part:]
 	}
 	return written, nil
+}
+
+// over returns why the unit is to end, or nil.
+func (u *unit) over() error {
+	if u.until == nil {
+		return nil
+	}
+	return context.Cause(u.until)
+}
+
+// exec runs a statement whose text is ready. It is GORM's Exec without the
+// search for variables in the text, which takes longer than SQLite does.
+func (u *unit) exec(text string, args []any) *gorm.DB {
+	tx := u.tx.Unscoped() // a statement of its own
+	tx.Statement.SQL.WriteString(text)
+	tx.Statement.Vars = args
+	return tx.Callback().Raw().Execute(tx)
 }

@@ -90,7 +90,9 @@ func (g *group) alike() []*call {
 }
 
 // together runs calls of one kind in one savepoint. Where that fails, they are
-// run one by one, each in its own goroutine.
+// run one by one, each in its own goroutine. Those who come first do without
+// the savepoint, which costs a tenth: where they fail, the transaction is
+// undone, and begins again with them one by one.
 func (g *group) together(calls []*call) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -107,5 +109,12 @@ func (g *group) together(calls []*call) (err error) {
 	if len(live) == 0 {
 		return nil
 	}
-	return hooks.Transaction(g.tx.Statement.Context, g.tx, func(tx *gorm.DB) error { return live[0].shared.run(tx, live) })
+	write := func(tx *gorm.DB) error { return live[0].shared.run(tx, live) }
+	if g.next > 0 {
+		return hooks.Transaction(g.tx.Statement.Context, g.tx, write)
+	}
+	g.bare = true
+	err = write(g.tx)
+	g.bare = err != nil
+	return err
 }

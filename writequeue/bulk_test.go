@@ -128,18 +128,20 @@ func TestBulk(t *testing.T) {
 	mustCount(t, db, calls)
 }
 
-// One job that fails takes nobody along.
+// One job that fails takes nobody along. Those who ran together share a
+// transaction again, but for one that died.
 func TestPoisonedJob(t *testing.T) {
 	for _, poison := range []struct {
-		name string
-		n    int
-		is   error
-		runs []int
+		name    string
+		n       int
+		is      error
+		runs    []int
+		commits int64
 	}{
-		{"Err", refuse, errNo, []int{5}},
-		{"error", violate, nil, []int{5, 1, 1, 1, 1, 1}},
-		{"panic", explode, panicked{"poison"}, []int{5, 1, 1, 1, 1, 1}},
-		{"dead transaction", kill, nil, []int{5, 1, 1, 1, 1, 1}},
+		{"Err", refuse, errNo, []int{5}, 1},
+		{"error", violate, nil, []int{5, 1, 1, 1, 1, 1}, 1},
+		{"panic", explode, panicked{"poison"}, []int{5, 1, 1, 1, 1, 1}, 1},
+		{"dead transaction", kill, nil, []int{5, 1, 1, 1, 1, 1}, 4},
 	} {
 		for _, at := range []int{0, 2, 4} {
 			t.Run(fmt.Sprintf("%s/%d", poison.name, at), func(t *testing.T) {
@@ -162,8 +164,33 @@ func TestPoisonedJob(t *testing.T) {
 				}
 				mustBeStored(t, db, want...)
 				bulk.mustHaveRun(t, poison.runs...)
+				if got := q.Stats().Group.TotalCount(); got != poison.commits {
+					t.Errorf("it took %d commits, want %d", got, poison.commits)
+				}
 			})
 		}
+	}
+}
+
+// What was written before jobs that fail stays.
+func TestPoisonedJobBehindOthers(t *testing.T) {
+	for name, n := range map[string]int{"error": violate, "panic": explode, "dead transaction": kill} {
+		t.Run(name, func(t *testing.T) {
+			q, db := newQueue(t, writequeue.Config{})
+			bulk := newCounted(q)
+			runs := 0
+			l := newLine(t, q, db)
+			l.do(t.Context(), func(tx *gorm.DB) error { runs++; return adds(0, 0)(tx) })
+			l.job(bulk, 1, n)
+			l.job(bulk, 2, 0)
+			if errs := l.end(); errs[0] != nil || errs[1] == nil || errs[2] != nil {
+				t.Errorf("they ended with %v", errs)
+			}
+			mustBeStored(t, db, 0, 2)
+			if again := n == kill; (runs > 1) != again {
+				t.Errorf("the call before them ran %d times", runs)
+			}
+		})
 	}
 }
 

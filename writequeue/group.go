@@ -21,6 +21,7 @@ type group struct {
 	next   int  // the call whose turn it is
 	lone   bool // one call, which has the transaction for itself
 	dead   bool // the transaction is; the calls run again one by one
+	bare   bool // what failed had no savepoint; the calls run again, with them
 
 	began  time.Time // when its COMMIT did
 	stored bool      // its COMMIT is done
@@ -46,7 +47,7 @@ func (g *group) pass() {
 		g.next++
 	}
 	switch {
-	case g.dead:
+	case g.dead, g.bare:
 		g.undo()
 	case g.next < len(g.calls) || g.more():
 		g.calls[g.next].turn <- turn{what: run, group: g}
@@ -170,9 +171,10 @@ func (g *group) undo() {
 	g.again()
 }
 
-// again has the calls run again one by one, each in a transaction of its own,
-// for nothing of the group is stored. Final is only what a call has got that
-// was alone already, and what ran before a function that committed by itself.
+// again has the calls run again, each in a transaction of its own where theirs
+// died, for nothing of the group is stored. Final is only what a call has got
+// that was alone already, and what ran before a function that committed by
+// itself.
 func (g *group) again() {
 	g.end()
 	var rest []*call
@@ -184,7 +186,7 @@ func (g *group) again() {
 			rest = append(rest, c)
 		}
 	}
-	g.queue.putBack(rest)
+	g.queue.putBack(rest, g.dead || !g.bare)
 	if !g.stored {
 		g.queue.leave()
 	}

@@ -234,8 +234,9 @@ func (q *Queue) take(leader *call, most int) (calls []*call) {
 }
 
 // putBack puts calls of a group that was undone before those who wait, to run
-// alone. Whose time is over is answered.
-func (q *Queue) putBack(calls []*call) {
+// in a transaction of their own each, or sharing one again. Whose time is over
+// is answered.
+func (q *Queue) putBack(calls []*call, alone bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, c := range slices.Backward(calls) {
@@ -244,7 +245,7 @@ func (q *Queue) putBack(calls []*call) {
 		case err != nil:
 			c.answer(err)
 		default:
-			c.leads, c.alone = false, true
+			c.leads, c.alone = false, c.alone || alone
 			c.place = q.waiting.PushFront(c)
 		}
 	}
