@@ -18,4 +18,7 @@
 //
 // Bulk goes further where calls are data: it hands what waits to one function,
 // which writes all of it in a few statements.
+//
+// It works over any GORM dialect. Without package hooks a call that is made
+// inside of another one's function is not noticed, and waits for itself.
 package writequeue
