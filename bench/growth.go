@@ -37,8 +37,7 @@ type growthStop struct {
 	FillPerSecond  float64 `json:"fill_per_second"` // answers, on the way here
 	OpenSeconds    float64 `json:"open_seconds"`
 	BackupSeconds  float64 `json:"backup_seconds"`
-	PeakKB         int64   `json:"peak_kb"`
-	AnonKB         int64   `json:"anon_kb"`
+	Memory         memory  `json:"memory"`
 	Failed         int64   `json:"failed"`
 
 	// Rates are medians per second: answers of submit, reads of the others.
@@ -164,7 +163,7 @@ func (g *grower) stop(ctx context.Context, answers int64, deadline time.Time) (s
 	}
 	// This process has used flashstore alone, to fill, to open and to back up.
 	m := readMemory()
-	s.PeakKB, s.AnonKB = m.Peak, m.Anon
+	s.Memory = m
 	if err := g.flash.Close(); err != nil {
 		return s, err
 	}
@@ -313,7 +312,7 @@ func (g *grower) rate(ctx context.Context, s *growthStop, all map[string][]float
 		g.answers += outcomes[0].Main.Acked * growthSession
 	}
 	if c.Name == nameFlashstore {
-		s.PeakKB, s.AnonKB = max(s.PeakKB, f.PeakKB), max(s.AnonKB, f.AnonKB)
+		s.Memory = s.Memory.or(f.Memory)
 	}
 	return nil
 }

@@ -77,8 +77,8 @@ func (g *growth) table() *table {
 	row("open the store, ms", func(s growthStop) string { return fmt.Sprintf("%.1f", s.OpenSeconds*1e3) })
 	row("backup, s", func(s growthStop) string { return fmt.Sprintf("%.2f", s.BackupSeconds) })
 	row("fill on the way here, answers/s", func(s growthStop) string { return thousands(s.FillPerSecond) })
-	row("VmHWM, MB", func(s growthStop) string { return megabytes(s.PeakKB) })
-	row("RssAnon, MB", func(s growthStop) string { return megabytes(s.AnonKB) })
+	row("memory (Pss), MB", func(s growthStop) string { return megabytes(s.Memory.Once) })
+	row("of that its own (RssAnon), MB", func(s growthStop) string { return megabytes(s.Memory.Own) })
 	row("errors", func(s growthStop) string { return thousands(float64(s.Failed)) })
 	return t
 }

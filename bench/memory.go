@@ -8,32 +8,45 @@ import (
 	"time"
 )
 
-// memory is a process's own, in kB.
+// memory is the most that a process had, in kB.
 type memory struct {
-	Peak int64 // VmHWM: the most that was resident, pages of mapped files among it
-	Anon int64 // RssAnon: what the process allocated itself
+	// Once is Pss: what is in memory for the process, each page counted once.
+	// It is read when a run ends, for the kernel walks through all of it.
+	Once int64 `json:"once_kb"`
+	// Resident is VmHWM. A page of the mapped file counts in it once for each
+	// connection that has read it.
+	Resident int64 `json:"resident_kb"`
+	// Own is RssAnon, sampled: what the process allocated itself.
+	Own int64 `json:"own_kb"`
 }
 
 // readMemory asks the kernel; elsewhere than on Linux it knows nothing.
-func readMemory() (m memory) {
-	file, err := os.Open("/proc/self/status")
+func readMemory() memory {
+	m := glanceAtMemory()
+	m.Once = kernelSays("/proc/self/smaps_rollup")["Pss:"]
+	return m
+}
+
+// glanceAtMemory is readMemory without what takes the kernel long.
+func glanceAtMemory() memory {
+	status := kernelSays("/proc/self/status")
+	return memory{Resident: status["VmHWM:"], Own: status["RssAnon:"]}
+}
+
+// kernelSays reads a file of lines such as "Pss: 12 kB".
+func kernelSays(path string) map[string]int64 {
+	file, err := os.Open(path)
 	if err != nil {
-		return m
+		return nil
 	}
 	defer func() { _ = file.Close() }()
+	said := map[string]int64{}
 	for lines := bufio.NewScanner(file); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 2 {
-			continue
-		}
-		switch fields[0] {
-		case "VmHWM:":
-			m.Peak, _ = strconv.ParseInt(fields[1], 10, 64)
-		case "RssAnon:":
-			m.Anon, _ = strconv.ParseInt(fields[1], 10, 64)
+		if fields := strings.Fields(lines.Text()); len(fields) > 1 {
+			said[fields[0]], _ = strconv.ParseInt(fields[1], 10, 64)
 		}
 	}
-	return m
+	return said
 }
 
 // watchMemory looks again and again and returns the most that it saw when stop
@@ -41,7 +54,7 @@ func readMemory() (m memory) {
 func watchMemory() (stop func() memory) {
 	ask, answer := make(chan struct{}), make(chan memory)
 	go func() {
-		most := readMemory()
+		most := glanceAtMemory()
 		ticks := time.NewTicker(50 * time.Millisecond)
 		defer ticks.Stop()
 		for {
@@ -51,7 +64,7 @@ func watchMemory() (stop func() memory) {
 				answer <- most.or(readMemory())
 				return
 			}
-			most = most.or(readMemory())
+			most = most.or(glanceAtMemory())
 		}
 	}()
 	return func() memory {
@@ -62,5 +75,5 @@ func watchMemory() (stop func() memory) {
 
 // or returns the greater of each.
 func (m memory) or(other memory) memory {
-	return memory{max(m.Peak, other.Peak), max(m.Anon, other.Anon)}
+	return memory{max(m.Once, other.Once), max(m.Resident, other.Resident), max(m.Own, other.Own)}
 }

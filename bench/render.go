@@ -145,7 +145,7 @@ func workloadRow(w workload, c contender, s, ours summary) []string {
 	}
 	row := []string{
 		c.Name, thousands(s.PerSecond), thousands(s.low) + " – " + thousands(s.top), ratio,
-		nanos(s.P50), nanos(s.P99), nanos(s.Max), failed, megabytes(s.PeakKB),
+		nanos(s.P50), nanos(s.P99), nanos(s.Max), failed, megabytes(s.Memory.Once),
 	}
 	if w.Writers > 0 {
 		row = append(row, thousands(s.WritesPerSecond))
@@ -173,18 +173,18 @@ func oneLine(text string) string {
 
 // renderMemory is the most memory of each candidate in any workload.
 func renderMemory(b *strings.Builder, r *results) {
-	b.WriteString("## Memory\n\nThe most that one process had, of all workloads: resident (VmHWM, pages of the mapped file among it), " +
-		"and of that its own (RssAnon, sampled).\n\n")
-	t := table{head: []string{"", "VmHWM, MB", "RssAnon, MB"}}
+	b.WriteString("## Memory\n\nThe most that one process had, of all workloads: each page counted once (Pss); of that its own " +
+		"(RssAnon, sampled); and as the kernel counts what is resident (VmHWM), where a page of the mapped file counts once for each connection.\n\n")
+	t := table{head: []string{"", "Pss, MB", "RssAnon, MB", "VmHWM, MB"}}
 	for _, c := range contenders {
-		var peak, anon int64
+		var m memory
 		for _, w := range workloads() {
 			if s, ok := r.of(w.Name, c.Name); ok {
-				peak, anon = max(peak, s.PeakKB), max(anon, s.AnonKB)
+				m = m.or(s.Memory)
 			}
 		}
-		if peak > 0 {
-			t.add(c.Name, megabytes(peak), megabytes(anon))
+		if m.Resident > 0 {
+			t.add(c.Name, megabytes(m.Once), megabytes(m.Own), megabytes(m.Resident))
 		}
 	}
 	b.WriteString(t.String())

@@ -19,8 +19,7 @@ type figure struct {
 	Errors          map[string]int64 `json:"errors,omitempty"`
 	Lost            int64            `json:"lost"` // acknowledged, and not in the file
 	WritesPerSecond float64          `json:"writes_per_second,omitempty"`
-	PeakKB          int64            `json:"peak_kb"`
-	AnonKB          int64            `json:"anon_kb"`
+	Memory          memory           `json:"memory"`
 }
 
 // record is what is known of one workload.
@@ -87,7 +86,7 @@ func summarize(rounds []figure) summary {
 	s.low, s.top = rounds[0].PerSecond, rounds[0].PerSecond
 	for _, f := range rounds {
 		s.low, s.top = min(s.low, f.PerSecond), max(s.top, f.PerSecond)
-		s.Max, s.PeakKB, s.AnonKB = max(s.Max, f.Max), max(s.PeakKB, f.PeakKB), max(s.AnonKB, f.AnonKB)
+		s.Max, s.Memory = max(s.Max, f.Max), s.Memory.or(f.Memory)
 		s.Failed += f.Failed
 		s.Lost += f.Lost
 		for text, n := range f.Errors {

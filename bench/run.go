@@ -144,7 +144,7 @@ func figureOf(w workload, outcomes []outcome) (figure, error) {
 			return f, err
 		}
 		times.Merge(part)
-		f.PeakKB, f.AnonKB = max(f.PeakKB, o.Memory.Peak), max(f.AnonKB, o.Memory.Anon)
+		f.Memory = f.Memory.or(o.Memory)
 	}
 	seconds := outcomes[0].Main.Seconds
 	if w.Long {
