@@ -3,6 +3,7 @@ package storage
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,23 +60,32 @@ func (s *Answers) Recent(ctx context.Context, userID int64, limit int) (answers 
 		return nil, err
 	}
 	err = s.engine.read(ctx, func(u *unit) error {
-		return u.raw(recentAnswers, userID, limit).Scan(&answers).Error
+		answers, err = scanRows(u.raw(recentAnswers, userID, limit), expectedRows(limit), scanAnswer)
+		return err
 	})
 	return answers, err
 }
 
 var (
 	recentAnswers = declare(`
-SELECT * FROM {answer_events} WHERE user_id = ? ORDER BY id DESC LIMIT ?`,
+SELECT user_id, id, session_id, operation, fact, correct, response_time_ms, created_at
+FROM {answer_events} WHERE user_id = CAST(? AS BIGINT)
+ORDER BY id DESC LIMIT CAST(? AS BIGINT)`,
 		"SEARCH answer_events USING PRIMARY KEY (user_id=?)")
 	answersByID = declare(`
-SELECT * FROM {answer_events} WHERE user_id = ? AND id IN ?`,
+SELECT * FROM {answer_events} WHERE user_id = CAST(? AS BIGINT) AND id IN ?`,
 		"SEARCH answer_events USING PRIMARY KEY (user_id=? AND id=?)")
 	answersOfFacts = declare(`
 SELECT * FROM {answer_events}
-WHERE user_id = ? AND operation = ? AND fact IN ? ORDER BY id`,
+WHERE user_id = CAST(? AS BIGINT) AND operation = CAST(? AS TEXT) AND fact IN ? ORDER BY id`,
 		"SEARCH answer_events USING PRIMARY KEY (user_id=?)")
 )
+
+// scanAnswer reads what recentAnswers returns.
+func scanAnswer(rows *sql.Rows, e *models.AnswerEvent) error {
+	return rows.Scan(&e.UserID, &e.ID, &e.SessionID, &e.Operation, &e.Fact,
+		&e.Correct, &e.ResponseTimeMS, (*millis)(&e.CreatedAt))
+}
 
 // maxResponseMS bounds the time of one answer to some 35 years, so that no sum
 // of them overflows.

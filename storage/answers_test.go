@@ -211,6 +211,22 @@ func TestAnswers_Recent(t *testing.T) {
 			}
 		})
 	}
+	t.Run("OK/Whole", func(t *testing.T) {
+		eve, a, b := MustUser(t, f.Store, "eve"), right(1, "1+1", 10), wrong(2, "2+2", 1<<40)
+		_, err := f.Answers.Append(ctx, eve.ID, append(singles(models.ID{}, a), singles(idAt(lesson, 9), b)...)...)
+		must(t, err)
+		got, err := f.Answers.Recent(ctx, eve.ID, 0)
+		must(t, err)
+		equal(t, got, []models.AnswerEvent{
+			{UserID: eve.ID, ID: b.ID, SessionID: idAt(lesson, 9), Operation: "addition", Fact: "2+2", ResponseTimeMS: 1 << 40, CreatedAt: b.At},
+			{UserID: eve.ID, ID: a.ID, Operation: "addition", Fact: "1+1", Correct: true, ResponseTimeMS: 10, CreatedAt: a.At},
+		})
+	})
+	t.Run("OK/None", func(t *testing.T) {
+		got, err := f.Answers.Recent(ctx, 99, 0)
+		must(t, err)
+		equal(t, got == nil, true)
+	})
 	t.Run("ErrInvalid", func(t *testing.T) {
 		for _, limit := range []int{-1, 1001} {
 			_, err := f.Answers.Recent(ctx, user.ID, limit)

@@ -63,6 +63,71 @@ func BenchmarkRecent1000x100(b *testing.B) {
 	}
 }
 
+// BenchmarkRecent50 reads the usual page of recent answers.
+func BenchmarkRecent50(b *testing.B) {
+	store, user := openBenchmark(b, hooks.Balanced)
+	if _, err := store.Sessions.Submit(context.Background(), benchmarkSession(user, 10_000)); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		answers, err := store.Answers.Recent(context.Background(), user, 50)
+		if err != nil || len(answers) != 50 {
+			b.Fatal(len(answers), err)
+		}
+	}
+}
+
+// BenchmarkBoard50 reads the top of a league of 1,000.
+func BenchmarkBoard50(b *testing.B) {
+	store, season, _ := openBoard(b, 1000)
+	b.ReportAllocs()
+	for b.Loop() {
+		page, err := store.Leagues.Board(context.Background(), season, lowestLeague, "", 50)
+		if err != nil || len(page.Standings) != 50 {
+			b.Fatal(len(page.Standings), err)
+		}
+	}
+}
+
+// BenchmarkRank reads ranks among 1,000, every one in turn.
+func BenchmarkRank(b *testing.B) {
+	store, season, users := openBoard(b, 1000)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := store.Leagues.Rank(context.Background(), season, users[i%len(users)]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// openBoard opens a store with that many participants in the lowest league,
+// ten of them with each XP.
+func openBoard(b *testing.B, participants int) (store *Store, season int64, users []int64) {
+	b.Helper()
+	store, _ = openBenchmark(b, hooks.Balanced)
+	now := time.Now()
+	err := store.engine.db.Transaction(func(tx *gorm.DB) error {
+		inside := store.In(tx)
+		for i := range participants {
+			user, err := inside.Users.Create(context.Background(), NewUser{Name: "Learner"})
+			if err != nil {
+				return err
+			}
+			booked, err := inside.Leagues.BookXP(context.Background(), user.ID, int64(i/10), now)
+			if err != nil {
+				return err
+			}
+			season, users = booked.ID, append(users, user.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return store, season, users
+}
+
 func openBenchmark(b *testing.B, durability hooks.Durability) (*Store, int64) {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "bench.db")

@@ -83,7 +83,7 @@ func allNew(rows int) func(written int64, err error) error {
 // asked between them.
 func (e *engine) bookTogether(tx *gorm.DB, jobs []*job) error {
 	ctx := tx.Statement.Context
-	u := e.unit(tx.WithContext(context.WithoutCancel(ctx)))
+	u := e.unitUnder(context.WithoutCancel(ctx), tx)
 	u.until = ctx
 	return newBatch(u, false).book(jobs)
 }

@@ -98,10 +98,10 @@ const reconcileBatch = 500
 
 var (
 	ledgerBefore = declare(`
-SELECT * FROM {coin_ledger} WHERE user_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+SELECT * FROM {coin_ledger} WHERE user_id = CAST(? AS BIGINT) AND seq < CAST(? AS BIGINT) ORDER BY seq DESC LIMIT CAST(? AS BIGINT)`,
 		"SEARCH coin_ledger USING PRIMARY KEY (user_id=? AND seq<?)")
 	ledgerLast = declare(`
-SELECT * FROM {coin_ledger} WHERE user_id = ? ORDER BY seq DESC LIMIT 1`,
+SELECT * FROM {coin_ledger} WHERE user_id = CAST(? AS BIGINT) ORDER BY seq DESC LIMIT 1`,
 		"SEARCH coin_ledger USING PRIMARY KEY (user_id=?)")
 	ledgerLastOf = declare(`
 SELECT id AS user_id, (SELECT max(seq) FROM {coin_ledger} WHERE user_id = users.id) AS seq
@@ -110,14 +110,14 @@ FROM {users} AS users WHERE id IN ?`,
 		"CORRELATED SCALAR SUBQUERY 1",
 		"SEARCH coin_ledger USING PRIMARY KEY (user_id=?)")
 	ledgerEntry = declare(`
-SELECT * FROM {coin_ledger} WHERE user_id = ? AND entry_id = ?`,
+SELECT * FROM {coin_ledger} WHERE user_id = CAST(? AS BIGINT) AND entry_id = ?`,
 		"SEARCH coin_ledger USING INDEX idx_coin_ledger_entry (user_id=? AND entry_id=?)")
 	ledgerOfUsers = declare(`
 SELECT user_id, seq, delta, balance_after FROM {coin_ledger}
-WHERE user_id > ? AND user_id <= ? ORDER BY user_id, seq`,
+WHERE user_id > CAST(? AS BIGINT) AND user_id <= CAST(? AS BIGINT) ORDER BY user_id, seq`,
 		"SEARCH coin_ledger USING PRIMARY KEY (user_id>? AND user_id<?)")
 	balancesOfUsers = declare(`
-SELECT id, coins FROM {users} WHERE id > ? AND id <= ? ORDER BY id`,
+SELECT id, coins FROM {users} WHERE id > CAST(? AS BIGINT) AND id <= CAST(? AS BIGINT) ORDER BY id`,
 		"SEARCH users USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)")
 	lastUserID = declare(`SELECT coalesce(max(id), 0) FROM {users}`,
 		"SEARCH users")

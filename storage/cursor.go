@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"math"
 )
 
 // ErrCursor means that a cursor is none, or one of another board or season.
@@ -21,11 +20,6 @@ type place struct {
 	XP      int64 `json:"x"`
 	Reached int64 `json:"r"` // ms
 	User    int64 `json:"u"`
-}
-
-// topOf returns the place ahead of all others.
-func topOf(seasonID, leagueID int64) place {
-	return place{Season: seasonID, League: leagueID, XP: math.MaxInt64}
 }
 
 func placeOf(seasonID int64, s Standing) place {

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -73,9 +74,14 @@ type unit struct {
 }
 
 func (e *engine) unit(tx *gorm.DB) *unit {
+	return e.unitUnder(tx.Statement.Context, tx)
+}
+
+// unitUnder returns a unit whose statements run under ctx.
+func (e *engine) unitUnder(ctx context.Context, tx *gorm.DB) *unit {
 	return &unit{
 		engine: e,
-		tx:     tx.Session(&gorm.Session{NewDB: true, SkipHooks: true}),
+		tx:     tx.Session(&gorm.Session{NewDB: true, SkipHooks: true, Context: ctx}),
 		now:    e.clock(),
 	}
 }
@@ -105,7 +111,7 @@ func (e *engine) snapshot(ctx context.Context, fn func(*unit) error) error {
 		return ErrNotInUse
 	}
 	if hooks.InTransaction(e.db) {
-		return fn(e.unit(e.db.WithContext(ctx)))
+		return fn(e.unitUnder(ctx, e.db))
 	}
 	return hooks.Transaction(ctx, e.db, func(tx *gorm.DB) error { return fn(e.unit(tx)) },
 		&sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
@@ -116,7 +122,7 @@ func (e *engine) read(ctx context.Context, fn func(*unit) error) error {
 	if e.db == nil {
 		return ErrNotInUse
 	}
-	return fn(e.unit(e.db.WithContext(ctx)))
+	return fn(e.unitUnder(ctx, e.db))
 }
 
 // name returns a table's name with the prefix.
@@ -125,5 +131,19 @@ func (e *engine) name(model schema.Tabler) string { return e.cfg.TablePrefix + m
 // table begins a statement on a model's table.
 func (u *unit) table(model schema.Tabler) *gorm.DB { return u.tx.Table(u.name(model)) }
 
-// raw begins one of the library's queries.
-func (u *unit) raw(q *query, args ...any) *gorm.DB { return u.tx.Raw(u.texts[q], args...) }
+// raw begins one of the library's queries. It is GORM's Raw, which goes
+// through the text byte by byte, with the text copied from one variable to the
+// next.
+func (u *unit) raw(q *query, args ...any) *gorm.DB {
+	tx := u.tx.Raw("") // a statement of its own
+	text := u.texts[q]
+	tx.Statement.SQL.Grow(len(text) + len(args)) // $1 is longer than ?
+	for _, arg := range args {
+		before, after, _ := strings.Cut(text, "?")
+		tx.Statement.SQL.WriteString(before)
+		tx.Statement.AddVar(tx.Statement, arg) // as the engine spells it; a list has brackets
+		text = after
+	}
+	tx.Statement.SQL.WriteString(text)
+	return tx
+}

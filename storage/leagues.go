@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -70,16 +71,11 @@ func (s *Leagues) Board(ctx context.Context, seasonID, leagueID int64, after Cur
 	if limit, err = pageSize("limit", limit); err != nil {
 		return page, err
 	}
-	from := topOf(seasonID, leagueID)
-	if after != "" {
-		if from, err = after.place(seasonID, leagueID); err != nil {
-			return page, err
-		}
+	if after == "" {
+		page.Standings, err = s.top(ctx, seasonID, leagueID, limit+1)
+	} else {
+		page.Standings, err = s.behind(ctx, seasonID, leagueID, after, limit+1)
 	}
-	err = s.engine.snapshot(ctx, func(u *unit) error {
-		page.Standings, err = u.behind(from, limit+1)
-		return err
-	})
 	if len(page.Standings) > limit {
 		page.Standings = page.Standings[:limit]
 		page.Next = cursorAt(placeOf(seasonID, page.Standings[limit-1]))
@@ -87,10 +83,40 @@ func (s *Leagues) Board(ctx context.Context, seasonID, leagueID int64, after Cur
 	return page, err
 }
 
+// top returns up to limit places from the top, ranked. They are counted as
+// they come, so that one query is all of it.
+func (s *Leagues) top(ctx context.Context, seasonID, leagueID int64, limit int) (list []Standing, err error) {
+	err = s.engine.read(ctx, func(u *unit) error {
+		list, err = scanRows(u.raw(boardTop, seasonID, leagueID, limit), expectedRows(limit), scanStanding)
+		number(list, 1)
+		return err
+	})
+	return list, err
+}
+
+// behind returns up to limit places behind a cursor, ranked by what is ahead
+// of the first at the same moment.
+func (s *Leagues) behind(ctx context.Context, seasonID, leagueID int64, after Cursor, limit int) (list []Standing, err error) {
+	from, err := after.place(seasonID, leagueID)
+	if err != nil {
+		return nil, err
+	}
+	err = s.engine.snapshot(ctx, func(u *unit) error {
+		list, err = u.behind(from, limit)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		first, err := u.standing(seasonID, list[0].UserID)
+		number(list, first.Rank)
+		return err
+	})
+	return list, err
+}
+
 // Rank returns a user's place in a season, or ErrNotFound when they have not
 // played in it.
 func (s *Leagues) Rank(ctx context.Context, seasonID, userID int64) (standing Standing, err error) {
-	err = s.engine.snapshot(ctx, func(u *unit) error {
+	err = s.engine.read(ctx, func(u *unit) error {
 		standing, err = u.standing(seasonID, userID)
 		return err
 	})
@@ -115,6 +141,7 @@ func (s *Leagues) Window(ctx context.Context, seasonID, userID int64, radius int
 		}
 		below, err := u.behind(placeOf(seasonID, own), radius)
 		window = slices.Concat(above, []Standing{own}, below)
+		number(window, own.Rank-int64(len(above)))
 		return err
 	})
 	return window, err
@@ -122,48 +149,72 @@ func (s *Leagues) Window(ctx context.Context, seasonID, userID int64, radius int
 
 // The inner part of the boards' queries stands on the covering index alone;
 // names are looked up for the places that are shown.
+// Behind the plus, a user id is a value to SQLite: a bare one would keep it
+// from taking both columns of that comparison to the index.
 var (
 	allLeagues = declare(`SELECT * FROM {leagues} WHERE tier >= 1 ORDER BY tier`,
 		"SEARCH leagues USING INDEX idx_leagues_tier (tier>?)")
+	boardTop = declare(`
+SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name
+FROM {league_participants} AS p
+JOIN {users} AS users ON users.id = p.user_id
+WHERE p.season_id = CAST(? AS BIGINT) AND p.league_id = CAST(? AS BIGINT)
+ORDER BY p.weekly_xp DESC, p.reached_at, p.user_id
+LIMIT CAST(? AS BIGINT)`,
+		"SEARCH p USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=?)",
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
 	boardBehind = declare(`
 SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name
 FROM {league_participants} AS p
 JOIN {users} AS users ON users.id = p.user_id
-WHERE p.season_id = ? AND p.league_id = ? AND p.weekly_xp <= ?
-  AND (p.weekly_xp < ? OR (p.reached_at, p.user_id) > (?, ?))
+WHERE p.season_id = CAST(? AS BIGINT) AND p.league_id = CAST(? AS BIGINT) AND p.weekly_xp <= CAST(? AS BIGINT)
+  AND (p.weekly_xp < CAST(? AS BIGINT)
+    OR (p.reached_at, p.user_id) > (CAST(? AS BIGINT), CAST(? AS BIGINT)))
 ORDER BY p.weekly_xp DESC, p.reached_at, p.user_id
-LIMIT ?`,
+LIMIT CAST(? AS BIGINT)`,
 		"SEARCH p USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp<?)",
 		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
 	boardAhead = declare(`
 SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name
 FROM {league_participants} AS p
 JOIN {users} AS users ON users.id = p.user_id
-WHERE p.season_id = ? AND p.league_id = ? AND p.weekly_xp >= ?
-  AND (p.weekly_xp > ? OR (p.reached_at, p.user_id) < (?, ?))
+WHERE p.season_id = CAST(? AS BIGINT) AND p.league_id = CAST(? AS BIGINT) AND p.weekly_xp >= CAST(? AS BIGINT)
+  AND (p.weekly_xp > CAST(? AS BIGINT)
+    OR (p.reached_at, p.user_id) < (CAST(? AS BIGINT), CAST(? AS BIGINT)))
 ORDER BY p.weekly_xp, p.reached_at DESC, p.user_id DESC
-LIMIT ?`,
+LIMIT CAST(? AS BIGINT)`,
 		"SEARCH p USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp>?)",
 		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
 	placeOfUser = declare(`
-SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name
+SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name,
+  1 + (SELECT count(*) FROM {league_participants} AS more
+       WHERE more.season_id = p.season_id AND more.league_id = p.league_id
+         AND more.weekly_xp > p.weekly_xp)
+    + (SELECT count(*) FROM {league_participants} AS equal
+       WHERE equal.season_id = p.season_id AND equal.league_id = p.league_id
+         AND equal.weekly_xp = p.weekly_xp
+         AND (equal.reached_at, equal.user_id) < (p.reached_at, +p.user_id)) AS place
 FROM {league_participants} AS p
 JOIN {users} AS users ON users.id = p.user_id
-WHERE p.user_id = ? AND p.season_id = ?`,
+WHERE p.user_id = CAST(? AS BIGINT) AND p.season_id = CAST(? AS BIGINT)`,
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)",
 		"SEARCH p USING INDEX idx_league_participants_user (user_id=? AND season_id=?)",
-		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
-	countAhead = declare(`
-SELECT (SELECT count(*) FROM {league_participants} AS more
-        WHERE season_id = ? AND league_id = ? AND weekly_xp > ?)
-     + (SELECT count(*) FROM {league_participants} AS equal
-        WHERE season_id = ? AND league_id = ? AND weekly_xp = ?
-          AND (reached_at, user_id) < (?, ?))`,
-		"SCAN CONSTANT ROW",
-		"SCALAR SUBQUERY 1",
+		"CORRELATED SCALAR SUBQUERY 1",
 		"SEARCH more USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp>?)",
-		"SCALAR SUBQUERY 2",
+		"CORRELATED SCALAR SUBQUERY 2",
 		"SEARCH equal USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp=? AND (reached_at,user_id)<(?,?))")
 )
+
+// scanStanding reads a place of a board, without its rank.
+func scanStanding(rows *sql.Rows, s *Standing) error {
+	return rows.Scan(&s.UserID, &s.LeagueID, &s.WeeklyXP, (*millis)(&s.ReachedAt), &s.UID, &s.Name)
+}
+
+// scanRanked reads what placeOfUser returns: a place and its rank, one more
+// than the places ahead of it.
+func scanRanked(rows *sql.Rows, s *Standing) error {
+	return rows.Scan(&s.UserID, &s.LeagueID, &s.WeeklyXP, (*millis)(&s.ReachedAt), &s.UID, &s.Name, &s.Rank)
+}
 
 // standingColumns is the number of columns of league_participants.
 const standingColumns = 5
@@ -206,52 +257,33 @@ func (u *unit) addStandings(rows []models.LeagueParticipant) error {
 
 // standing returns a user's place with its rank.
 func (u *unit) standing(seasonID, userID int64) (Standing, error) {
-	found, err := first[Standing](u.raw(placeOfUser, userID, seasonID))
+	found, err := scanRows(u.raw(placeOfUser, userID, seasonID), 1, scanRanked)
 	if err != nil {
 		return Standing{}, err
 	}
-	if found == nil {
+	if len(found) == 0 {
 		return Standing{}, fmt.Errorf("user %d in season %d: %w", userID, seasonID, ErrNotFound)
 	}
-	found.Rank, err = u.rank(placeOf(seasonID, *found))
-	return *found, err
+	return found[0], nil
 }
 
-// rank returns the rank of p: one more than the places ahead of it.
-func (u *unit) rank(p place) (int64, error) {
-	var ahead int64
-	err := u.raw(countAhead,
-		p.Season, p.League, p.XP,
-		p.Season, p.League, p.XP, p.Reached, p.User).Scan(&ahead).Error
-	return ahead + 1, err
-}
-
-// behind returns up to limit places behind p, ranked.
+// behind returns up to limit places behind p, without ranks.
 func (u *unit) behind(p place, limit int) ([]Standing, error) {
-	var list []Standing
-	err := u.raw(boardBehind, p.Season, p.League, p.XP, p.XP, p.Reached, p.User, limit).Scan(&list).Error
-	if err != nil || len(list) == 0 {
-		return list, err
-	}
-	return list, u.number(p.Season, list)
+	return scanRows(u.raw(boardBehind, p.Season, p.League, p.XP, p.XP, p.Reached, p.User, limit),
+		expectedRows(limit), scanStanding)
 }
 
-// ahead returns up to limit places ahead of p, ranked, from the top.
+// ahead returns up to limit places ahead of p, from the top, without ranks.
 func (u *unit) ahead(p place, limit int) ([]Standing, error) {
-	var list []Standing
-	err := u.raw(boardAhead, p.Season, p.League, p.XP, p.XP, p.Reached, p.User, limit).Scan(&list).Error
-	if err != nil || len(list) == 0 {
-		return list, err
-	}
+	list, err := scanRows(u.raw(boardAhead, p.Season, p.League, p.XP, p.XP, p.Reached, p.User, limit),
+		expectedRows(limit), scanStanding)
 	slices.Reverse(list)
-	return list, u.number(p.Season, list)
+	return list, err
 }
 
-// number ranks neighbours from the top by the rank of the first.
-func (u *unit) number(seasonID int64, list []Standing) error {
-	rank, err := u.rank(placeOf(seasonID, list[0]))
+// number ranks neighbours from the top, the first of which has that rank.
+func number(list []Standing, rank int64) {
 	for i := range list {
 		list[i].Rank = rank + int64(i)
 	}
-	return err
 }

@@ -320,6 +320,16 @@ func TestLeagues_Rank(t *testing.T) {
 			equal(t, got, want)
 		}
 	})
+	t.Run("OK/OtherLeague", func(t *testing.T) { // with as much XP as some of this one
+		higher, err := f.Users.ByUID(ctx, "higher")
+		must(t, err)
+		MustBookXP(t, f.Store, higher.ID, 5, noon)
+		got, err := f.Leagues.Rank(ctx, thisSeason, higher.ID)
+		must(t, err)
+		equal(t, got, storage.Standing{
+			Rank: 1, UserID: higher.ID, UID: "higher", Name: higher.Name, LeagueID: 2, WeeklyXP: 30, ReachedAt: noon,
+		})
+	})
 	t.Run("ErrNotFound", func(t *testing.T) {
 		past, err := f.Users.ByUID(ctx, "past")
 		must(t, err)

@@ -3,11 +3,10 @@ package storage
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
-
-	"gorm.io/gorm"
 
 	"github.com/flashstore/flashstore/models"
 )
@@ -38,7 +37,8 @@ func (s *Mastery) Fact(ctx context.Context, userID int64, operation, fact string
 func (s *Mastery) Operation(ctx context.Context, userID int64, operation string) (stats []models.MasteryStat, err error) {
 	operation, _ = normalizeOperation(operation)
 	err = s.engine.read(ctx, func(u *unit) error {
-		return u.raw(masteryByOperation, userID, operation).Scan(&stats).Error
+		stats, err = scanRows(u.raw(masteryByOperation, userID, operation), expectedFacts, scanMastery)
+		return err
 	})
 	return stats, err
 }
@@ -53,11 +53,13 @@ func (s *Mastery) Weakest(ctx context.Context, userID int64, operation string, l
 		return nil, err
 	}
 	err = s.engine.read(ctx, func(u *unit) error {
-		if operation == "" {
-			return u.raw(masteryOfUser, userID).Scan(&stats).Error
+		q := u.raw(masteryOfUser, userID)
+		if operation != "" {
+			word, _ := normalizeOperation(operation)
+			q = u.raw(masteryByOperation, userID, word)
 		}
-		word, _ := normalizeOperation(operation)
-		return u.raw(masteryByOperation, userID, word).Scan(&stats).Error
+		stats, err = scanRows(q, expectedFacts, scanMastery)
+		return err
 	})
 	// A user has hundreds of facts: sorted here, they need no index of their
 	// own, which every answer would have to keep.
@@ -76,20 +78,32 @@ func weaker(a, b models.MasteryStat) int {
 	)
 }
 
+// selectMastery names the columns in the order in which scanMastery takes them.
+const selectMastery = `
+SELECT user_id, operation, fact, mastery_level, last_delta, last_answer_id,
+  attempts, correct_count, total_response_ms, last_response_time, updated_at
+FROM {mastery_stats} `
+
 var (
-	masteryOfUser = declare(`
-SELECT * FROM {mastery_stats} WHERE user_id = ? ORDER BY operation, fact`,
+	masteryOfUser = declare(selectMastery+`WHERE user_id = CAST(? AS BIGINT) ORDER BY operation, fact`,
 		"SEARCH mastery_stats USING PRIMARY KEY (user_id=?)")
-	masteryByOperation = declare(`
-SELECT * FROM {mastery_stats} WHERE user_id = ? AND operation = ? ORDER BY fact`,
+	masteryByOperation = declare(selectMastery+`WHERE user_id = CAST(? AS BIGINT) AND operation = CAST(? AS TEXT) ORDER BY fact`,
 		"SEARCH mastery_stats USING PRIMARY KEY (user_id=? AND operation=?)")
-	masteryOfFacts = declare(`
-SELECT * FROM {mastery_stats} WHERE user_id = ? AND operation = ? AND fact IN ?`,
+	masteryOfFacts = declare(selectMastery+`WHERE user_id = CAST(? AS BIGINT) AND operation = CAST(? AS TEXT) AND fact IN ?`,
 		"SEARCH mastery_stats USING PRIMARY KEY (user_id=? AND operation=? AND fact=?)")
 )
 
+// expectedFacts is how many facts of an operation to make room for.
+const expectedFacts = 100
+
+// scanMastery reads what is known of one fact.
+func scanMastery(rows *sql.Rows, s *models.MasteryStat) error {
+	return rows.Scan(&s.UserID, &s.Operation, &s.Fact, &s.MasteryLevel, &s.LastDelta, &s.LastAnswerID,
+		&s.Attempts, &s.CorrectCount, &s.TotalResponseMS, &s.LastResponseTime, (*millis)(&s.UpdatedAt))
+}
+
 func (u *unit) masteryOf(userID int64, operation string, facts []string) ([]models.MasteryStat, error) {
-	return find[models.MasteryStat](facts, func(part []string) *gorm.DB {
-		return u.raw(masteryOfFacts, userID, operation, part)
+	return inParts(facts, func(part []string) ([]models.MasteryStat, error) {
+		return scanRows(u.raw(masteryOfFacts, userID, operation, part), len(part), scanMastery)
 	})
 }

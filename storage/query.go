@@ -5,6 +5,11 @@ import "regexp"
 // query is one statement of the library with the plan that it needs: what
 // EXPLAIN QUERY PLAN must say of it on SQLite, line by line (N12). A test
 // holds every one of them.
+//
+// In a query that runs often a variable stands in a CAST to its column's type.
+// SQLite looks at the value of a bare one when it plans "column = ?" and
+// "LIMIT ?", and then, as the driver clears all values between two runs, plans
+// the statement again at each, which can take longer than to run it.
 type query struct {
 	sql  string // table names in braces take the prefix
 	plan []string

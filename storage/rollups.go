@@ -55,10 +55,10 @@ func (s *Rollups) OfUser(ctx context.Context, userID int64) (rollups []models.Ma
 
 var (
 	rollupQueue = declare(`
-SELECT user_id FROM {rollup_queue} WHERE user_id > 0 ORDER BY user_id LIMIT ?`,
+SELECT user_id FROM {rollup_queue} WHERE user_id > 0 ORDER BY user_id LIMIT CAST(? AS BIGINT)`,
 		"SEARCH rollup_queue USING INTEGER PRIMARY KEY (rowid>?)")
 	rollupsOfUser = declare(`
-SELECT * FROM {mastery_rollups} WHERE user_id = ? ORDER BY operation, fact`,
+SELECT * FROM {mastery_rollups} WHERE user_id = CAST(? AS BIGINT) ORDER BY operation, fact`,
 		"SEARCH mastery_rollups USING PRIMARY KEY (user_id=?)")
 )
 

@@ -57,13 +57,22 @@ func insertCounted[T any](tx *gorm.DB, rows []T, columns int) (written int64, er
 	return written, nil
 }
 
-// find runs a query with values in parts that one statement can bind, leaving
-// room for a few more variables, and gathers the rows.
+// find runs a query with values in parts that one statement can bind and
+// gathers the rows.
 func find[T, V any](values []V, query func(part []V) *gorm.DB) ([]T, error) {
+	return inParts(values, func(part []V) (rows []T, err error) {
+		err = query(part).Scan(&rows).Error
+		return rows, err
+	})
+}
+
+// inParts reads with values in parts that one statement can bind, leaving room
+// for a few more variables, and gathers the rows.
+func inParts[T, V any](values []V, read func(part []V) ([]T, error)) ([]T, error) {
 	var all []T
 	for part := range slices.Chunk(values, maxVariables-16) {
-		var rows []T
-		if err := query(part).Scan(&rows).Error; err != nil {
+		rows, err := read(part)
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, rows...)

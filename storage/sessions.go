@@ -77,7 +77,7 @@ func (s *Sessions) Recent(ctx context.Context, userID int64, limit int) (session
 
 var (
 	recentSessions = declare(`
-SELECT * FROM {sessions} WHERE user_id = ? ORDER BY created_at DESC, id LIMIT ?`,
+SELECT * FROM {sessions} WHERE user_id = CAST(? AS BIGINT) ORDER BY created_at DESC, id LIMIT CAST(? AS BIGINT)`,
 		"SEARCH sessions USING INDEX idx_sessions_user_date (user_id=?)")
 	sessionsByID = declare(`SELECT * FROM {sessions} WHERE id IN ?`,
 		"SEARCH sessions USING INDEX idx_sessions_id (id=?)")

@@ -112,7 +112,7 @@ func (s *Shop) Unequip(ctx context.Context, userID int64, slot string) error {
 		if _, err := u.lockUser(userID); err != nil {
 			return err
 		}
-		return u.table(models.Loadout{}).Where("user_id = ? AND slot = ?", userID, strings.TrimSpace(slot)).
+		return u.table(models.Loadout{}).Where("user_id = CAST(? AS BIGINT) AND slot = ?", userID, strings.TrimSpace(slot)).
 			Delete(&models.Loadout{}).Error
 	})
 }
@@ -131,9 +131,9 @@ var (
 		"SEARCH shop_items USING INTEGER PRIMARY KEY (rowid=?)")
 	itemBySlug = declare(`SELECT * FROM {shop_items} WHERE slug = ?`,
 		"SEARCH shop_items USING INDEX idx_shop_items_slug (slug=?)")
-	ownedItem = declare(`SELECT * FROM {inventory} WHERE user_id = ? AND item_id = ?`,
+	ownedItem = declare(`SELECT * FROM {inventory} WHERE user_id = CAST(? AS BIGINT) AND item_id = ?`,
 		"SEARCH inventory USING PRIMARY KEY (user_id=? AND item_id=?)")
-	purchaseByID = declare(`SELECT * FROM {inventory} WHERE user_id = ? AND purchase_id = ?`,
+	purchaseByID = declare(`SELECT * FROM {inventory} WHERE user_id = CAST(? AS BIGINT) AND purchase_id = ?`,
 		"SEARCH inventory USING INDEX idx_inventory_purchase (user_id=? AND purchase_id=?)")
 	inventoryOfUser = declare(`
 SELECT i.*, items.*, worn.item_id IS NOT NULL AS equipped
@@ -141,7 +141,7 @@ FROM {inventory} AS i
 JOIN {shop_items} AS items ON items.id = i.item_id
 LEFT JOIN {loadouts} AS worn
   ON worn.user_id = i.user_id AND worn.slot = items.slot AND worn.item_id = i.item_id
-WHERE i.user_id = ?
+WHERE i.user_id = CAST(? AS BIGINT)
 ORDER BY i.item_id`,
 		"SEARCH i USING PRIMARY KEY (user_id=?)",
 		"SEARCH items USING INTEGER PRIMARY KEY (rowid=?)",

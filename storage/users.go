@@ -124,7 +124,7 @@ var (
 		"SEARCH users USING INDEX idx_users_uid (uid=?)")
 	userByEmail = declare(`SELECT * FROM {users} WHERE email = ?`,
 		"SEARCH users USING INDEX idx_users_email (email=?)")
-	usersAfter = declare(`SELECT * FROM {users} WHERE id > ? ORDER BY id LIMIT ?`,
+	usersAfter = declare(`SELECT * FROM {users} WHERE id > CAST(? AS BIGINT) ORDER BY id LIMIT CAST(? AS BIGINT)`,
 		"SEARCH users USING INTEGER PRIMARY KEY (rowid>?)")
 )
 
