@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -28,8 +29,9 @@ type Queue struct {
 	calls   int       // that have come and not yet returned
 	groups  int       // that are under way, or about to begin
 	closed  bool
-	idle    sync.Cond   // calls is 0 again
-	shared  atomic.Bool // the last group was
+	idle    sync.Cond    // calls is 0 again
+	shared  atomic.Bool  // the last group was
+	busy    atomic.Int64 // until then the processors are, in ns since 1970
 }
 
 // New returns a queue over db, which must not be a transaction: inside of one,
@@ -203,10 +205,22 @@ func (q *Queue) fail(c *call, err error) {
 // together, where there are any: the more share a commit, the less it costs
 // each. Who is alone does not wait for anybody.
 func (q *Queue) letCome() {
-	if q.shared.Load() {
-		runtime.Gosched()
+	start := time.Now()
+	if !q.shared.Load() || start.UnixNano() < q.busy.Load() {
+		return
+	}
+	runtime.Gosched()
+	if took := time.Since(start); took > yieldMost {
+		q.busy.Store(start.Add(yieldRests * took).UnixNano())
 	}
 }
+
+// Where others keep the processors busy, a yield may take as long as they like:
+// then it costs more than it saves, and is not tried again for a while.
+const (
+	yieldMost  = time.Millisecond
+	yieldRests = 32 // times as long as it took
+)
 
 // take takes up to most of those who wait out of the queue, for the group that
 // leader began.
