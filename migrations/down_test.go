@@ -25,10 +25,10 @@ func TestDown(t *testing.T) {
 	for _, stack := range stacks {
 		for _, test := range tests {
 			t.Run(stack.name+"/"+test.name, func(t *testing.T) {
-				path := newPath(t)
-				db := stack.open(t, path)
+				at := stack.new(t)
+				db := stack.open(t, at)
 				mustUp(t, db, none)
-				addCustomers(t, path, "", 1, 2)
+				addCustomers(t, at, "", 1, 2)
 				result := mustDown(t, db, none, test.steps)
 				if diff := cmp.Diff(test.want, versions(result)); diff != "" {
 					t.Errorf("rolled back (-want +got)\n%s", diff)
@@ -46,12 +46,12 @@ func TestDown(t *testing.T) {
 func TestDownOfNothing(t *testing.T) {
 	for _, stack := range stacks {
 		t.Run(stack.name, func(t *testing.T) {
-			path := newPath(t)
-			db := stack.open(t, path)
+			at := stack.new(t)
+			db := stack.open(t, at)
 			if got := mustDown(t, db, none, 1); len(got.Steps) != 0 {
 				t.Errorf("rolled back %v on an empty file", versions(got))
 			}
-			if tables := tablesOf(t, path); len(tables) != 0 {
+			if tables := tablesOf(t, at); len(tables) != 0 {
 				t.Errorf("made %v", tables)
 			}
 			mustUp(t, db, none)
@@ -78,17 +78,17 @@ func TestT12_RowsOfOtherTables(t *testing.T) {
 	})
 	for _, stack := range stacks {
 		t.Run("ours over "+stack.name, func(t *testing.T) {
-			path := newPath(t)
-			db := stack.open(t, path)
+			at := stack.new(t)
+			db := stack.open(t, at)
 			mustUp(t, db, none)
-			addCustomers(t, path, "", 1, 2)
-			want := rowsOf(t, path)
+			addCustomers(t, at, "", 1, 2)
+			want := rowsOf(t, at)
 			mustDown(t, db, none, 1)
 			for _, table := range []string{"shop_items", "inventory", "loadouts", "coin_ledger"} {
 				delete(want, table)
 			}
 			want["schema_migrations"] = want["schema_migrations"][:1]
-			if diff := cmp.Diff(want, rowsOf(t, path)); diff != "" {
+			if diff := cmp.Diff(want, rowsOf(t, at)); diff != "" {
 				t.Errorf("rows (-want +got)\n%s", diff)
 			}
 		})
@@ -98,20 +98,24 @@ func TestT12_RowsOfOtherTables(t *testing.T) {
 // The application's rows that refer to ours stop Down, which then has done
 // nothing: not even the step that it could do.
 func TestDownIsAllOrNothing(t *testing.T) {
-	path := newPath(t)
-	db := openHooks(t, path)
-	mustUp(t, db, none)
-	addCustomers(t, path, "", 1)
-	run(t, path, "", `
-		CREATE TABLE avatars (user_id INTEGER REFERENCES users (id));
-		INSERT INTO avatars VALUES (1);`)
-	want := contentsOf(t, path)
-	_, err := migrations.Down(t.Context(), db, none, 0)
-	if err == nil || !strings.Contains(err.Error(), practice) {
-		t.Errorf("got error %v, want one that names %s", err, practice)
-	}
-	if diff := cmp.Diff(want, contentsOf(t, path)); diff != "" {
-		t.Errorf("contents (-want +got)\n%s", diff)
+	for _, stack := range []stack{hooksSQLite, onPostgres} {
+		t.Run(stack.name, func(t *testing.T) {
+			at := stack.new(t)
+			db := stack.open(t, at)
+			mustUp(t, db, none)
+			addCustomers(t, at, "", 1)
+			run(t, at, "", `
+				CREATE TABLE avatars (user_id BIGINT REFERENCES users (id));
+				INSERT INTO avatars VALUES (1);`)
+			want := contentsOf(t, at)
+			_, err := migrations.Down(t.Context(), db, none, 0)
+			if err == nil || !strings.Contains(err.Error(), practice) {
+				t.Errorf("got error %v, want one that names %s", err, practice)
+			}
+			if diff := cmp.Diff(want, contentsOf(t, at)); diff != "" {
+				t.Errorf("contents (-want +got)\n%s", diff)
+			}
+		})
 	}
 }
 

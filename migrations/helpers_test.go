@@ -2,13 +2,13 @@ package migrations_test
 
 import (
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +19,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/flashstore/flashstore/hooks"
+	"github.com/flashstore/flashstore/internal/pgtest"
 	"github.com/flashstore/flashstore/migrations"
 )
 
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 	}
 	// The files of these tests are not new to the hooks plugin, and it says so.
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	goleak.VerifyTestMain(m,
+	goleak.VerifyTestMain(pgtest.Main(m),
 		// GORM's store of prepared statements sweeps itself by the clock, and
 		// has no way to be stopped: gorm.Open starts it where PrepareStmt is on.
 		goleak.IgnoreTopFunction("gorm.io/gorm/internal/lru.NewLRU[...].func1"))
@@ -90,19 +91,10 @@ func closeDB(tb testing.TB, db *gorm.DB) {
 	must(tb, pool.Close())
 }
 
-// openSQL opens the file without GORM, with foreign keys on.
-func openSQL(tb testing.TB, path string) *sql.DB {
+// run runs a script of plain SQL on the database. A name in braces takes the prefix.
+func run(tb testing.TB, at, prefix, script string) {
 	tb.Helper()
-	db, err := sql.Open("sqlite3", path+"?_foreign_keys=1&_txlock=immediate")
-	must(tb, err)
-	tb.Cleanup(func() { must(tb, db.Close()) })
-	return db
-}
-
-// run runs a script of plain SQL on the file. A name in braces takes the prefix.
-func run(tb testing.TB, path, prefix, script string) {
-	tb.Helper()
-	db := openSQL(tb, path)
+	db := openSQL(tb, at)
 	defer func() { must(tb, db.Close()) }()
 	_, err := db.Exec(placeholder.ReplaceAllString(script, prefix+"$1"))
 	must(tb, err)
@@ -124,15 +116,10 @@ func mustDown(tb testing.TB, db *gorm.DB, cfg migrations.Config, steps int) migr
 	return result
 }
 
-// newMigrated returns the path of a plain file, in SQLite's own journal mode,
-// that is up to date and that nobody has open.
+// newMigrated returns the path of a plain file that is up to date.
 func newMigrated(tb testing.TB, cfg migrations.Config) string {
 	tb.Helper()
-	path := newPath(tb)
-	db := openPlain(tb, path, quiet())
-	mustUp(tb, db, cfg)
-	closeDB(tb, db)
-	return path
+	return plainSQLite.migrated(tb, cfg)
 }
 
 func versions(result migrations.Result) []string {
@@ -143,58 +130,35 @@ func versions(result migrations.Result) []string {
 	return list
 }
 
-// schemaOf returns the text of every table, index, view and trigger of the
-// file, by its kind and name.
-func schemaOf(tb testing.TB, path string) map[string]string {
+// contentsOf returns the schema and all rows of the database.
+func contentsOf(tb testing.TB, at string) map[string]string {
 	tb.Helper()
-	all := map[string]string{}
-	// SQLite makes sqlite_sequence by itself and never drops it.
-	for _, row := range query(tb, path, `
-		SELECT type || ' ' || name, 'on ' || tbl_name || ': ' || coalesce(sql, '')
-		FROM sqlite_schema WHERE name <> 'sqlite_sequence'`) {
-		all[row[0]] = row[1]
-	}
-	return all
-}
-
-// contentsOf returns the schema and all rows of the file.
-func contentsOf(tb testing.TB, path string) map[string]string {
-	tb.Helper()
-	all := schemaOf(tb, path)
-	for name, rows := range rowsOf(tb, path) {
+	all := schemaOf(tb, at)
+	for name, rows := range rowsOf(tb, at) {
 		all["rows of "+name] = strings.Join(rows, "\n")
 	}
 	return all
 }
 
-// rowsOf returns the rows of every table of the file, as texts.
-func rowsOf(tb testing.TB, path string) map[string][]string {
+// rowsOf returns the rows of every table of the database, as texts, sorted.
+func rowsOf(tb testing.TB, at string) map[string][]string {
 	tb.Helper()
 	all := map[string][]string{}
-	for _, name := range tablesOf(tb, path) {
+	for _, name := range tablesOf(tb, at) {
 		rows := []string{}
-		for _, row := range query(tb, path, "SELECT * FROM "+name) {
+		for _, row := range query(tb, at, "SELECT * FROM "+name) {
 			rows = append(rows, strings.Join(row, "|"))
 		}
+		slices.Sort(rows)
 		all[name] = rows
 	}
 	return all
 }
 
-func tablesOf(tb testing.TB, path string) []string {
-	tb.Helper()
-	names := []string{}
-	for _, row := range query(tb, path, `
-		SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'sqlite_sequence' ORDER BY name`) {
-		names = append(names, row[0])
-	}
-	return names
-}
-
 // query returns the rows that a plain connection gets, as texts.
-func query(tb testing.TB, path, text string, args ...any) (all [][]string) {
+func query(tb testing.TB, at, text string, args ...any) (all [][]string) {
 	tb.Helper()
-	db := openSQL(tb, path)
+	db := openSQL(tb, at)
 	defer func() { must(tb, db.Close()) }()
 	rows, err := db.Query(text, args...)
 	must(tb, err)
@@ -231,13 +195,4 @@ func bytesOf(tb testing.TB, path string) map[string]string {
 		sums[entry.Name()] = hex.EncodeToString(sum[:])
 	}
 	return sums
-}
-
-// lock takes the write lock of the file on a connection of its own, as
-// another program would, for as long as the test runs.
-func lock(tb testing.TB, path string) {
-	tb.Helper()
-	tx, err := openSQL(tb, path).Begin()
-	must(tb, err)
-	tb.Cleanup(func() { must(tb, tx.Rollback()) })
 }

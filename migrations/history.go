@@ -2,7 +2,6 @@ package migrations
 
 import (
 	"embed"
-	"fmt"
 	"io/fs"
 	"path"
 	"regexp"
@@ -13,7 +12,7 @@ import (
 
 // A name in braces, {users}, is a table or index that takes the prefix.
 //
-//go:embed sqlite/*.sql
+//go:embed sqlite/*.sql postgres/*.sql
 var files embed.FS
 
 // migration is one step of the history in one dialect.
@@ -22,12 +21,11 @@ type migration struct {
 	up, down string
 }
 
-// history returns all migrations for db's dialect, in their order.
-func history(db *gorm.DB) ([]migration, error) {
-	dialect := db.Name()
-	ups, err := fs.Glob(files, dialect+"/*.up.sql")
-	if err != nil || len(ups) == 0 {
-		return nil, fmt.Errorf("there are no migrations for %q: open the database with gorm.io/driver/sqlite", dialect)
+// history returns all migrations for the dialect, in their order.
+func history(d *dialect) ([]migration, error) {
+	ups, err := fs.Glob(files, d.name+"/*.up.sql")
+	if err != nil {
+		return nil, err
 	}
 	list := make([]migration, 0, len(ups))
 	for _, name := range ups {

@@ -2,17 +2,13 @@ package migrations
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
 
 	"github.com/flashstore/flashstore/hooks"
 )
@@ -38,35 +34,42 @@ type inspection struct {
 
 // inspect looks at one moment of the database, as a reader.
 func inspect(ctx context.Context, db *gorm.DB, cfg Config) (found inspection, err error) {
+	d, err := dialectOf(db)
+	if err != nil {
+		return found, err
+	}
 	err = hooks.Transaction(ctx, db, func(tx *gorm.DB) error {
-		found, err = inspectIn(tx, cfg)
+		found, err = inspectIn(tx, d, cfg)
 		return err
-	}, &sql.TxOptions{ReadOnly: true})
+	}, d.reading)
 	return found, err
 }
 
 // inspectIn compares what is there with what the applied migrations make.
-func inspectIn(tx *gorm.DB, cfg Config) (inspection, error) {
+func inspectIn(tx *gorm.DB, d *dialect, cfg Config) (inspection, error) {
 	if err := cfg.Validate(); err != nil {
 		return inspection{}, err
 	}
-	list, err := history(tx)
+	list, err := history(d)
 	if err != nil {
 		return inspection{}, err
 	}
+	if err := d.fits(list, cfg.TablePrefix); err != nil {
+		return inspection{}, err
+	}
 	found := inspection{history: list, applied: map[string]time.Time{}}
-	ours, err := found.made(cfg, func(migration) bool { return true })
+	ours, err := found.made(d, cfg, func(migration) bool { return true })
 	if err != nil {
 		return found, err
 	}
-	there, err := tablesOf(tx, slices.Collect(maps.Keys(ours)))
+	there, err := d.tablesOf(tx, slices.Collect(maps.Keys(ours)))
 	if err != nil {
 		return found, err
 	}
 	if err := found.readVersions(tx, cfg, ours, there); err != nil {
 		return found, err
 	}
-	want, err := found.made(cfg, func(m migration) bool { _, ok := found.applied[m.version]; return ok })
+	want, err := found.made(d, cfg, func(m migration) bool { _, ok := found.applied[m.version]; return ok })
 	if err != nil {
 		return found, err
 	}
@@ -120,72 +123,13 @@ func compare(ours []string, want, there map[string]string) error {
 }
 
 // made returns the tables that the chosen migrations make, and the one that
-// records them, read off a database in memory: the history is the only
-// description of the schema.
-func (found *inspection) made(cfg Config, chosen func(migration) bool) (map[string]string, error) {
-	db, err := gorm.Open(sqlite.Open(":memory:"), &gorm.Config{Logger: logger.Discard, SkipDefaultTransaction: true})
-	if err != nil {
-		return nil, err
-	}
-	pool, err := db.DB()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = pool.Close() }()
-	pool.SetMaxOpenConns(1)
-	if err := run(db, versionTable, cfg.TablePrefix); err != nil {
-		return nil, err
-	}
-	names := []string{cfg.TablePrefix + "schema_migrations"}
+// records them: the history is the only description of the schema.
+func (found *inspection) made(d *dialect, cfg Config, chosen func(migration) bool) (map[string]string, error) {
+	scripts := []string{d.versionTable}
 	for _, m := range found.history {
-		if !chosen(m) {
-			continue
+		if chosen(m) {
+			scripts = append(scripts, m.up)
 		}
-		if err := run(db, m.up, cfg.TablePrefix); err != nil {
-			return nil, fmt.Errorf("migration %s: %w", m.version, err)
-		}
-		names = append(names, tableNames(m.up, cfg.TablePrefix)...)
 	}
-	return tablesOf(db, names)
-}
-
-var createTable = regexp.MustCompile(`CREATE TABLE \{(\w+)\}`)
-
-// tableNames returns the names of the tables that a script creates.
-func tableNames(script, prefix string) []string {
-	var names []string
-	for _, match := range createTable.FindAllStringSubmatch(script, -1) {
-		names = append(names, prefix+match[1])
-	}
-	return names
-}
-
-// tableColumns is asked for our names only: the application may have virtual
-// tables whose module this program does not carry.
-const tableColumns = `
-SELECT lower(m.name) AS name, c.name || ' ' || c.type AS column_name
-FROM sqlite_master AS m
-JOIN pragma_table_info(m.name) AS c
-WHERE m.type IN ('table', 'view') AND lower(m.name) IN ?`
-
-// tablesOf returns the columns with their types of those of the named tables
-// and views that exist: by name, sorted, in one text.
-func tablesOf(tx *gorm.DB, names []string) (map[string]string, error) {
-	var rows []struct {
-		Name   string `gorm:"column:name"`
-		Column string `gorm:"column:column_name"`
-	}
-	if err := tx.Raw(tableColumns, names).Scan(&rows).Error; err != nil {
-		return nil, err
-	}
-	columns := map[string][]string{}
-	for _, row := range rows {
-		columns[row.Name] = append(columns[row.Name], row.Column)
-	}
-	tables := make(map[string]string, len(columns))
-	for name, list := range columns {
-		slices.Sort(list)
-		tables[name] = strings.Join(list, ", ")
-	}
-	return tables, nil
+	return d.made(d, scripts, cfg.TablePrefix)
 }

@@ -21,15 +21,25 @@ type Config struct {
 	TablePrefix string
 }
 
-// Validate refuses a prefix that is no part of a name. Every function of this
-// package does it first.
+// Validate refuses, with a *PrefixError, a prefix that is no part of a name.
+// Every function of this package does it first, and then refuses one that is
+// too long for the database: PostgreSQL's names have at most 63 bytes, which
+// leaves 28 for the prefix. SQLite has no limit.
 func (c Config) Validate() error {
 	if !validPrefix.MatchString(c.TablePrefix) || strings.HasPrefix(c.TablePrefix, "sqlite_") {
-		return fmt.Errorf("TablePrefix is %q: give lower-case letters, digits and underscores, "+
-			"a letter first, and not SQLite's own sqlite_", c.TablePrefix)
+		return &PrefixError{c.TablePrefix, "give lower-case letters, digits and underscores, " +
+			"a letter first, and not SQLite's own sqlite_"}
 	}
 	return nil
 }
+
+// PrefixError says what is wrong with a TablePrefix. Nothing was changed.
+type PrefixError struct {
+	Prefix string
+	Reason string
+}
+
+func (e *PrefixError) Error() string { return fmt.Sprintf("TablePrefix is %q: %s", e.Prefix, e.Reason) }
 
 // Step is one migration that was applied or rolled back.
 type Step struct {
@@ -52,15 +62,6 @@ type State struct {
 // ErrPending is returned by Check when migrations are still to be applied.
 var ErrPending = errors.New("migrations are pending: run migrations.Up (or: flashstore migrate up)")
 
-// versionTable is made before gormigrate runs, which finds it and inserts its
-// ids; the time is the database's own.
-const versionTable = `
-CREATE TABLE {schema_migrations} (
-    version    TEXT    NOT NULL PRIMARY KEY,
-    applied_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER))
-) STRICT;
-`
-
 // Up applies what is pending, all of it or nothing, and returns what it did.
 // It is safe from many processes at once. A database that it does not know is
 // refused with a *SchemaError, unchanged.
@@ -73,7 +74,7 @@ func Up(ctx context.Context, db *gorm.DB, cfg Config) (Result, error) {
 	}
 	return change(ctx, db, cfg, "migrate up", func(m *runner) error {
 		if !m.found.versionTable {
-			if err := run(m.tx, versionTable, m.cfg.TablePrefix); err != nil {
+			if err := run(m.tx, m.dialect.versionTable, m.cfg.TablePrefix); err != nil {
 				return err
 			}
 		}
@@ -84,7 +85,8 @@ func Up(ctx context.Context, db *gorm.DB, cfg Config) (Result, error) {
 // Down rolls back the latest steps migrations, or all of them when steps is
 // 0 or less, and with them every row of their tables. Rows of the application's
 // own that refer to those stop it, or go with them where their foreign key says
-// ON DELETE CASCADE. All of it is done or nothing.
+// ON DELETE CASCADE; on PostgreSQL such a foreign key stops it, rows or none.
+// All of it is done or nothing.
 func Down(ctx context.Context, db *gorm.DB, cfg Config, steps int) (Result, error) {
 	return change(ctx, db, cfg, "migrate down", func(m *runner) error {
 		applied := len(m.found.applied)
@@ -132,25 +134,33 @@ func Check(ctx context.Context, db *gorm.DB, cfg Config) error {
 
 // runner is one run in its transaction.
 type runner struct {
-	tx    *gorm.DB
-	cfg   Config
-	found inspection
-	steps []Step
+	dialect *dialect
+	tx      *gorm.DB
+	cfg     Config
+	found   inspection
+	steps   []Step
 }
 
-// change runs fn in one transaction that holds the write lock from its start,
+// change runs fn in one transaction that holds others off from its start,
 // after a look at what is there under that lock.
 func change(ctx context.Context, db *gorm.DB, cfg Config, verb string, fn func(*runner) error) (Result, error) {
 	start := time.Now()
+	d, err := dialectOf(db)
+	if err != nil {
+		return Result{}, fmt.Errorf("%s: %w", verb, err)
+	}
 	var m *runner
-	err := hooks.Transaction(ctx, db, func(tx *gorm.DB) error {
-		found, err := inspectIn(tx, cfg)
+	err = hooks.Transaction(ctx, db, func(tx *gorm.DB) error {
+		if err := d.lock(tx, cfg.TablePrefix); err != nil {
+			return err
+		}
+		found, err := inspectIn(tx, d, cfg)
 		if err != nil {
 			return err
 		}
-		m = &runner{tx: tx, cfg: cfg, found: found}
+		m = &runner{dialect: d, tx: tx, cfg: cfg, found: found}
 		return fn(m)
-	})
+	}, d.writing)
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", verb, err)
 	}

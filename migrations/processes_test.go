@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -27,37 +28,42 @@ import (
 
 const (
 	// childEnv holds, in a process that migrates for a test, how it is to do
-	// it and the database's path.
+	// it and where the database is.
 	childEnv  = "FLASHSTORE_MIGRATIONS_TEST_CHILD"
 	processes = 16
 	rounds    = 3
 )
 
 // ways are how a process may start; each returns the versions that it applied.
-var ways = map[string]func(ctx context.Context, path string) ([]string, error){
+var ways = map[string]func(ctx context.Context, at string) ([]string, error){
 	"migrations.Up":    startUp,
 	"storage.New":      startStore,
 	"Up on plain GORM": startPlain,
+	"Up on PostgreSQL": startPostgres,
 }
 
-// Processes that start together on a file that does not exist yet all come
-// up, and between them each migration is applied once.
+// Processes that start together on a file that does not exist yet, or an empty
+// database, all come up, and between them each migration is applied once.
 func TestSeveralProcesses(t *testing.T) {
 	for name := range ways {
 		for round := range rounds {
 			t.Run(fmt.Sprint(name, "/", round), func(t *testing.T) {
-				path := newPath(t)
-				applied := runProcesses(t, name, path)
+				stack := plainSQLite
+				if name == "Up on PostgreSQL" {
+					stack = onPostgres
+				}
+				at := stack.new(t)
+				applied := runProcesses(t, name, at)
 				slices.Sort(applied)
 				if diff := cmp.Diff([]string{practice, shop}, applied); diff != "" {
 					t.Errorf("applied by all of them (-want +got)\n%s", diff)
 				}
-				db := openPlain(t, path, quiet())
+				db := stack.open(t, at)
 				must(t, migrations.Check(t.Context(), db, none))
-				if diff := cmp.Diff(schemaOf(t, newMigrated(t, none)), schemaOf(t, path)); diff != "" {
+				if diff := cmp.Diff(schemaOf(t, stack.migrated(t, none)), schemaOf(t, at)); diff != "" {
 					t.Errorf("schema (-want +got)\n%s", diff)
 				}
-				if n := len(rowsOf(t, path)["leagues"]); n != 5 {
+				if n := len(rowsOf(t, at)["leagues"]); n != 5 {
 					t.Errorf("there are %d leagues", n)
 				}
 			})
@@ -67,13 +73,13 @@ func TestSeveralProcesses(t *testing.T) {
 
 // runProcesses lets the processes go at once, when all are there, and returns
 // what they did.
-func runProcesses(t *testing.T, way, path string) (applied []string) {
+func runProcesses(t *testing.T, way, at string) (applied []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), hang)
 	defer cancel()
 	var children [processes]*child
 	for i := range children {
-		children[i] = startChild(t, ctx, way+"|"+path)
+		children[i] = startChild(t, ctx, way+"|"+at)
 	}
 	for _, child := range children {
 		child.awaitReady(t)
@@ -109,6 +115,13 @@ func startPlain(ctx context.Context, path string) ([]string, error) {
 	})
 }
 
+func startPostgres(ctx context.Context, dsn string) ([]string, error) {
+	return through(postgres.Open(dsn), quiet(), func(db *gorm.DB) ([]string, error) {
+		result, err := migrations.Up(ctx, db, none)
+		return versions(result), err
+	})
+}
+
 // startStore starts as an application does. What was applied is taken from
 // the statements that it ran.
 func startStore(_ context.Context, path string) ([]string, error) {
@@ -120,8 +133,12 @@ func startStore(_ context.Context, path string) ([]string, error) {
 	})
 }
 
-func inProcess(dsn string, config *gorm.Config, fn func(db *gorm.DB) ([]string, error)) (applied []string, err error) {
-	db, err := gorm.Open(sqlite.Open(dsn), config)
+func inProcess(dsn string, config *gorm.Config, fn func(db *gorm.DB) ([]string, error)) ([]string, error) {
+	return through(sqlite.Open(dsn), config, fn)
+}
+
+func through(dialector gorm.Dialector, config *gorm.Config, fn func(db *gorm.DB) ([]string, error)) (applied []string, err error) {
+	db, err := gorm.Open(dialector, config)
 	if err != nil {
 		return nil, err
 	}
@@ -156,10 +173,10 @@ func (l *appliedLog) Trace(_ context.Context, _ time.Time, fc func() (string, in
 // childMain is the main function of a child: it says that it is there, waits
 // for its standard input to end, does its work and says what it did.
 func childMain(what string) (code int) {
-	way, path, _ := strings.Cut(what, "|")
+	way, at, _ := strings.Cut(what, "|")
 	fmt.Println("ready")
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	applied, err := ways[way](context.Background(), path)
+	applied, err := ways[way](context.Background(), at)
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(applied)
 	}

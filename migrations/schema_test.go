@@ -16,23 +16,29 @@ import (
 
 // sealed are the SHA-256 of the migrations' texts. A migration that has landed
 // never changes, for there are databases that it has made: do not put a new
-// sum in place of an old one. Add a migration instead, and its two sums here.
+// sum in place of an old one. Add a migration instead, and its two sums for
+// each engine here.
 var sealed = map[string]string{
-	"0001_practice.down.sql": "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
-	"0001_practice.up.sql":   "6d497b84c6bac431a898e9b9a0a4e6f960151b47ea7671aa14e1c250f2faee80",
-	"0002_shop.down.sql":     "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
-	"0002_shop.up.sql":       "08648784397585087e2d096d16fbf757ab32ba49589311e983d54372b3d140a3",
+	"postgres/0001_practice.down.sql": "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
+	"postgres/0001_practice.up.sql":   "3f493310953b09f77fb9e73e49f11eaa2e00e00e61b4f774fe93e8595e10d073",
+	"postgres/0002_shop.down.sql":     "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
+	"postgres/0002_shop.up.sql":       "7602c56137fe193baa017e6f640a94960cd084c30a875db9bf671e05bf85976b",
+
+	"sqlite/0001_practice.down.sql": "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
+	"sqlite/0001_practice.up.sql":   "6d497b84c6bac431a898e9b9a0a4e6f960151b47ea7671aa14e1c250f2faee80",
+	"sqlite/0002_shop.down.sql":     "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
+	"sqlite/0002_shop.up.sql":       "08648784397585087e2d096d16fbf757ab32ba49589311e983d54372b3d140a3",
 }
 
 func TestMigrationsAreSealed(t *testing.T) {
-	files, err := filepath.Glob("sqlite/*")
+	files, err := filepath.Glob("*/*.sql")
 	must(t, err)
 	sums := map[string]string{}
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		must(t, err)
 		sum := sha256.Sum256(text)
-		sums[filepath.Base(name)] = hex.EncodeToString(sum[:])
+		sums[filepath.ToSlash(name)] = hex.EncodeToString(sum[:])
 	}
 	if diff := cmp.Diff(sealed, sums); diff != "" {
 		t.Errorf("a landed migration never changes: add a new one (-sealed +is)\n%s", diff)
@@ -43,22 +49,22 @@ func TestUpDownUp(t *testing.T) {
 	for _, cfg := range []migrations.Config{none, prefixed} {
 		for _, stack := range stacks {
 			t.Run(stack.name+"/prefix "+cfg.TablePrefix, func(t *testing.T) {
-				path := newPath(t)
-				db := stack.open(t, path)
+				at := stack.new(t)
+				db := stack.open(t, at)
 				mustUp(t, db, cfg)
-				first := schemaOf(t, path)
-				leagues := rowsOf(t, path)[cfg.TablePrefix+"leagues"]
+				first := schemaOf(t, at)
+				leagues := rowsOf(t, at)[cfg.TablePrefix+"leagues"]
 				for _, steps := range []int{1, 2, 1} {
-					addCustomers(t, path, cfg.TablePrefix, 1, 2)
+					addCustomers(t, at, cfg.TablePrefix, 1, 2)
 					mustDown(t, db, cfg, steps)
-					mustBePart(t, first, schemaOf(t, path))
+					mustBePart(t, first, schemaOf(t, at))
 					mustUp(t, db, cfg)
-					if diff := cmp.Diff(first, schemaOf(t, path)); diff != "" {
+					if diff := cmp.Diff(first, schemaOf(t, at)); diff != "" {
 						t.Errorf("schema after %d down and up again (-first +second)\n%s", steps, diff)
 					}
-					run(t, path, cfg.TablePrefix, "DELETE FROM {users}")
+					run(t, at, cfg.TablePrefix, "DELETE FROM {users}")
 				}
-				if diff := cmp.Diff(leagues, rowsOf(t, path)[cfg.TablePrefix+"leagues"]); diff != "" {
+				if diff := cmp.Diff(leagues, rowsOf(t, at)[cfg.TablePrefix+"leagues"]); diff != "" {
 					t.Errorf("leagues (-first +second)\n%s", diff)
 				}
 			})
@@ -80,27 +86,31 @@ func mustBePart(t *testing.T, whole, part map[string]string) {
 }
 
 func TestPrefix(t *testing.T) {
-	const prefix = "fm_"
-	path := newMigrated(t, prefixed)
-	got := schemaOf(t, path)
-	for kindAndName, text := range got {
-		_, name, _ := strings.Cut(kindAndName, " ")
-		if !strings.HasPrefix(strings.TrimPrefix(name, "sqlite_autoindex_"), prefix) {
-			t.Errorf("%s has no prefix: %s", kindAndName, text)
-		}
-	}
+	for _, stack := range engines {
+		t.Run(stack.name, func(t *testing.T) {
+			const prefix = "fm_"
+			at := stack.migrated(t, prefixed)
+			got := schemaOf(t, at)
+			for kindAndName, text := range got {
+				_, name, _ := strings.Cut(kindAndName, " ")
+				if !strings.HasPrefix(strings.TrimPrefix(name, "sqlite_autoindex_"), prefix) {
+					t.Errorf("%s has no prefix: %s", kindAndName, text)
+				}
+			}
 
-	// Without the prefix, it is the same as where there is none.
-	bare := map[string]string{}
-	for name, text := range got {
-		bare[strings.ReplaceAll(name, prefix, "")] = strings.ReplaceAll(text, prefix, "")
+			// Without the prefix, it is the same as where there is none.
+			bare := map[string]string{}
+			for name, text := range got {
+				bare[strings.ReplaceAll(name, prefix, "")] = strings.ReplaceAll(text, prefix, "")
+			}
+			want := schemaOf(t, stack.migrated(t, none))
+			if diff := cmp.Diff(want, bare); diff != "" {
+				t.Errorf("schema without its prefix (-want +got)\n%s", diff)
+			}
+			mustNotName(t, want, got)
+			mustReferToPrefixed(t, at, prefix)
+		})
 	}
-	want := schemaOf(t, newMigrated(t, none))
-	if diff := cmp.Diff(want, bare); diff != "" {
-		t.Errorf("schema without its prefix (-want +got)\n%s", diff)
-	}
-	mustNotName(t, want, got)
-	mustReferToPrefixed(t, path, prefix)
 }
 
 // mustNotName fails if a text of prefixed holds a name of unprefixed as a
@@ -125,16 +135,17 @@ func notOfAName(r rune) bool {
 	return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 }
 
-func mustReferToPrefixed(t *testing.T, path, prefix string) {
+func mustReferToPrefixed(t *testing.T, at, prefix string) {
 	t.Helper()
-	references := query(t, path, `
+	references := query(t, at, pick(at, `
 		SELECT m.name, f."table" FROM sqlite_schema AS m JOIN pragma_foreign_key_list(m.name) AS f
-		WHERE m.type = 'table'`)
+		WHERE m.type = 'table'`,
+		"SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint WHERE contype = 'f'"))
 	if len(references) == 0 {
 		t.Error("there is no foreign key")
 	}
 	exists := map[string]bool{}
-	for _, name := range tablesOf(t, path) {
+	for _, name := range tablesOf(t, at) {
 		exists[name] = true
 	}
 	for _, row := range references {
@@ -146,22 +157,26 @@ func mustReferToPrefixed(t *testing.T, path, prefix string) {
 
 // Two applications may share a file.
 func TestTwoPrefixes(t *testing.T) {
-	path := newPath(t)
-	db := openHooks(t, path)
-	mustUp(t, db, none)
-	mustUp(t, db, prefixed)
-	addCustomers(t, path, "", 1)
-	addCustomers(t, path, "fm_", 2)
-	want := rowsOf(t, path)
-	mustDown(t, db, prefixed, 0)
-	for name := range want {
-		if strings.HasPrefix(name, "fm_") {
-			delete(want, name)
-		}
-	}
-	want["fm_schema_migrations"] = []string{}
-	if diff := cmp.Diff(want, rowsOf(t, path)); diff != "" {
-		t.Errorf("rows (-want +got)\n%s", diff)
+	for _, stack := range []stack{hooksSQLite, onPostgres} {
+		t.Run(stack.name, func(t *testing.T) {
+			at := stack.new(t)
+			db := stack.open(t, at)
+			mustUp(t, db, none)
+			mustUp(t, db, prefixed)
+			addCustomers(t, at, "", 1)
+			addCustomers(t, at, "fm_", 2)
+			want := rowsOf(t, at)
+			mustDown(t, db, prefixed, 0)
+			for name := range want {
+				if strings.HasPrefix(name, "fm_") {
+					delete(want, name)
+				}
+			}
+			want["fm_schema_migrations"] = []string{}
+			if diff := cmp.Diff(want, rowsOf(t, at)); diff != "" {
+				t.Errorf("rows (-want +got)\n%s", diff)
+			}
+		})
 	}
 }
 

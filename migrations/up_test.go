@@ -13,19 +13,10 @@ import (
 	"github.com/flashstore/flashstore/migrations"
 )
 
-// stacks are the two ways to have GORM over a file.
-var stacks = []struct {
-	name string
-	open func(tb testing.TB, path string) *gorm.DB
-}{
-	{"plain GORM", func(tb testing.TB, path string) *gorm.DB { return openPlain(tb, path, quiet()) }},
-	{"hooks", openHooks},
-}
-
 func TestUp(t *testing.T) {
 	for _, stack := range stacks {
 		t.Run(stack.name, func(t *testing.T) {
-			db := stack.open(t, newPath(t))
+			db := stack.open(t, stack.new(t))
 			result := mustUp(t, db, none)
 			if diff := cmp.Diff([]string{practice, shop}, versions(result)); diff != "" {
 				t.Errorf("applied (-want +got)\n%s", diff)
@@ -51,10 +42,10 @@ func TestUp(t *testing.T) {
 func TestUpAgainTakesNoWriteLock(t *testing.T) {
 	for _, stack := range stacks {
 		t.Run(stack.name, func(t *testing.T) {
-			path := newPath(t)
-			db := stack.open(t, path)
+			at := stack.new(t)
+			db := stack.open(t, at)
 			mustUp(t, db, none)
-			lock(t, path)
+			lock(t, at)
 			must(t, migrations.Check(t.Context(), db, none))
 			if again := mustUp(t, db, none); len(again.Steps) != 0 {
 				t.Errorf("the second run applied %v", versions(again))
@@ -64,47 +55,55 @@ func TestUpAgainTakesNoWriteLock(t *testing.T) {
 }
 
 func TestUpWaitsUnderItsContext(t *testing.T) {
-	path := newPath(t)
-	db := openHooks(t, path)
-	lock(t, path)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	start := time.Now()
-	_, err := migrations.Up(ctx, db, none)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got error %v, want the context's", err)
-	}
-	// The plugin's own timeout is 5 s.
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("gave up after %v", took)
-	}
-	if tables := tablesOf(t, path); len(tables) != 0 {
-		t.Errorf("left %v", tables)
+	for _, stack := range []stack{hooksSQLite, onPostgres} {
+		t.Run(stack.name, func(t *testing.T) {
+			at := stack.new(t)
+			db := stack.open(t, at)
+			lock(t, at)
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			_, err := migrations.Up(ctx, db, none)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got error %v, want the context's", err)
+			}
+			// The hooks plugin's own timeout is 5 s.
+			if took := time.Since(start); took > 3*time.Second {
+				t.Errorf("gave up after %v", took)
+			}
+			if tables := tablesOf(t, at); len(tables) != 0 {
+				t.Errorf("left %v", tables)
+			}
+		})
 	}
 }
 
 func TestStatusAndCheck(t *testing.T) {
-	db := openPlain(t, newPath(t), quiet())
-	pending := []migrations.State{{Version: practice}, {Version: shop}}
-	mustHaveStatus(t, db, pending)
-	mustBePending(t, db)
+	for _, stack := range engines {
+		t.Run(stack.name, func(t *testing.T) {
+			db := stack.open(t, stack.new(t))
+			pending := []migrations.State{{Version: practice}, {Version: shop}}
+			mustHaveStatus(t, db, pending)
+			mustBePending(t, db)
 
-	before := time.Now().Truncate(time.Millisecond)
-	mustUp(t, db, none)
-	after := time.Now()
-	states, err := migrations.Status(t.Context(), db, none)
-	must(t, err)
-	for i, state := range states {
-		at := state.AppliedAt
-		if state.Version != pending[i].Version || at == nil || at.Before(before) || at.After(after) || at.Location() != time.UTC {
-			t.Errorf("%s was applied at %v, want UTC from %v to %v", state.Version, at, before, after)
-		}
+			before := time.Now().Truncate(time.Millisecond)
+			mustUp(t, db, none)
+			after := time.Now()
+			states, err := migrations.Status(t.Context(), db, none)
+			must(t, err)
+			for i, state := range states {
+				at := state.AppliedAt
+				if state.Version != pending[i].Version || at == nil || at.Before(before) || at.After(after) || at.Location() != time.UTC {
+					t.Errorf("%s was applied at %v, want UTC from %v to %v", state.Version, at, before, after)
+				}
+			}
+			must(t, migrations.Check(t.Context(), db, none))
+
+			mustDown(t, db, none, 1)
+			mustHaveStatus(t, db, []migrations.State{states[0], {Version: shop}})
+			mustBePending(t, db)
+		})
 	}
-	must(t, migrations.Check(t.Context(), db, none))
-
-	mustDown(t, db, none, 1)
-	mustHaveStatus(t, db, []migrations.State{states[0], {Version: shop}})
-	mustBePending(t, db)
 }
 
 func mustHaveStatus(t *testing.T, db *gorm.DB, want []migrations.State) {
@@ -126,9 +125,9 @@ func mustBePending(t *testing.T, db *gorm.DB) {
 func TestUpInsideOfATransaction(t *testing.T) {
 	for _, stack := range stacks {
 		t.Run(stack.name, func(t *testing.T) {
-			path := newPath(t)
+			at := stack.new(t)
 			taken := errors.New("taken back")
-			err := stack.open(t, path).Transaction(func(tx *gorm.DB) error {
+			err := stack.open(t, at).Transaction(func(tx *gorm.DB) error {
 				if got := mustUp(t, tx, none); len(got.Steps) != 2 {
 					t.Errorf("applied %v", versions(got))
 				}
@@ -138,7 +137,7 @@ func TestUpInsideOfATransaction(t *testing.T) {
 			if !errors.Is(err, taken) {
 				t.Fatalf("got error %v", err)
 			}
-			if tables := tablesOf(t, path); len(tables) != 0 {
+			if tables := tablesOf(t, at); len(tables) != 0 {
 				t.Errorf("the caller's transaction was rolled back and left %v", tables)
 			}
 		})

@@ -59,10 +59,27 @@ type table struct {
 
 func tableOf(t *testing.T, db *gorm.DB, name string) table {
 	t.Helper()
+	columns, key := "SELECT name FROM pragma_table_info(?)", "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
+	if isPostgres(db) {
+		columns = "SELECT attname FROM pg_attribute WHERE attrelid = ?::regclass AND attnum > 0"
+		key = "SELECT column_name FROM information_schema.key_column_usage WHERE constraint_name = ? || '_pkey' ORDER BY ordinal_position"
+	}
 	var got table
-	must(t, db.Raw("SELECT name FROM pragma_table_info(?) ORDER BY name", name).Scan(&got.Columns).Error)
-	must(t, db.Raw("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", name).Scan(&got.Key).Error)
+	must(t, db.Raw(columns, name).Scan(&got.Columns).Error)
+	must(t, db.Raw(key, name).Scan(&got.Key).Error)
+	slices.Sort(got.Columns)
 	return got
+}
+
+func tablesOf(t *testing.T, db *gorm.DB) (names []string) {
+	t.Helper()
+	query := "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+	if isPostgres(db) {
+		query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+	}
+	must(t, db.Raw(query).Scan(&names).Error)
+	slices.Sort(names)
+	return slices.DeleteFunc(names, func(name string) bool { return name == "schema_migrations" })
 }
 
 func modelled(t *testing.T, model schema.Tabler, names schema.Namer) (table, string) {
@@ -84,45 +101,45 @@ var naming = map[string]schema.Namer{
 }
 
 func TestColumns(t *testing.T) {
-	db := newTables(t)
-	for strategy, namer := range naming {
-		t.Run(strategy, func(t *testing.T) {
-			var modelledTables []string
-			for _, model := range all() {
-				got, name := modelled(t, model, namer)
-				modelledTables = append(modelledTables, name)
-				if diff := cmp.Diff(tableOf(t, db, name), got); diff != "" {
-					t.Errorf("%s (-table +model)\n%s", name, diff)
+	onEach(t, func(t *testing.T, db *gorm.DB) {
+		for strategy, namer := range naming {
+			t.Run(strategy, func(t *testing.T) {
+				var modelledTables []string
+				for _, model := range all() {
+					got, name := modelled(t, model, namer)
+					modelledTables = append(modelledTables, name)
+					if diff := cmp.Diff(tableOf(t, db, name), got); diff != "" {
+						t.Errorf("%s (-table +model)\n%s", name, diff)
+					}
 				}
-			}
-			var tables []string
-			must(t, db.Raw(`SELECT name FROM sqlite_schema
-				WHERE type = 'table' AND name <> 'schema_migrations' AND name NOT LIKE 'sqlite_%' ORDER BY name`).Scan(&tables).Error)
-			slices.Sort(modelledTables)
-			if diff := cmp.Diff(tables, modelledTables); diff != "" {
-				t.Errorf("tables (-there +modelled)\n%s", diff)
-			}
-		})
-	}
+				slices.Sort(modelledTables)
+				if diff := cmp.Diff(tablesOf(t, db), modelledTables); diff != "" {
+					t.Errorf("tables (-there +modelled)\n%s", diff)
+				}
+			})
+		}
+	})
 }
 
 // Every field of every model is written and read back as it was, whatever
 // naming strategy the application has.
 func TestRowsRoundTrip(t *testing.T) {
-	for strategy, namer := range naming {
-		t.Run(strategy, func(t *testing.T) {
-			db := newTables(t)
-			db.NamingStrategy = namer
-			for _, want := range all() {
-				mustHaveNoZeroField(t, want)
-				must(t, db.Create(want).Error)
-				got := reflect.New(reflect.TypeOf(want).Elem()).Interface()
-				must(t, db.Where(want).Take(got).Error)
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("%s (-written +read)\n%s", want.TableName(), diff)
+	for _, engine := range engines {
+		for strategy, namer := range naming {
+			t.Run(engine.name+"/"+strategy, func(t *testing.T) {
+				db := engine.new(t)
+				db.NamingStrategy = namer
+				for _, want := range all() {
+					mustHaveNoZeroField(t, want)
+					must(t, db.Create(want).Error)
+					got := reflect.New(reflect.TypeOf(want).Elem()).Interface()
+					must(t, db.Where(want).Take(got).Error)
+					if diff := cmp.Diff(want, got); diff != "" {
+						t.Errorf("%s (-written +read)\n%s", want.TableName(), diff)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 

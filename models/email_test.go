@@ -18,49 +18,52 @@ func emailless(tb testing.TB, db *gorm.DB) (n int64) {
 // "" in the model is NULL in the column, so that the unique index lets any
 // number of users have no e-mail.
 func TestUsersWithoutEmail(t *testing.T) {
-	db := newTables(t)
-	for _, uid := range []string{"ada", "bob"} {
-		user := newUser(uid)
-		user.Email = ""
-		must(t, db.Create(&user).Error)
-	}
-	if n := emailless(t, db); n != 2 {
-		t.Errorf("%d users have NULL for their e-mail, want 2", n)
-	}
-	// What is read is set, whatever was in the field before.
-	ada := models.User{Email: "of another row"}
-	must(t, db.Take(&ada, "uid = ?", "ada").Error)
-	if ada.Email != "" {
-		t.Errorf("NULL is read as %q", ada.Email)
-	}
+	onEach(t, func(t *testing.T, db *gorm.DB) {
+		for _, uid := range []string{"ada", "bob"} {
+			user := newUser(uid)
+			user.Email = ""
+			must(t, db.Create(&user).Error)
+		}
+		if n := emailless(t, db); n != 2 {
+			t.Errorf("%d users have NULL for their e-mail, want 2", n)
+		}
+		// What is read is set, whatever was in the field before.
+		ada := models.User{Email: "of another row"}
+		must(t, db.Take(&ada, "uid = ?", "ada").Error)
+		if ada.Email != "" {
+			t.Errorf("NULL is read as %q", ada.Email)
+		}
+	})
 }
 
 func TestEmailComesAndGoes(t *testing.T) {
-	db := newTables(t)
-	user := newUser("ada")
-	must(t, db.Create(&user).Error)
-	for _, email := range []string{"", "new@example.org", ""} {
-		user.Email = email
-		must(t, db.Model(&user).Select("email").Updates(&user).Error)
-		var got models.User
-		must(t, db.Take(&got, user.ID).Error)
-		if got.Email != email {
-			t.Errorf("%q is read as %q", email, got.Email)
+	onEach(t, func(t *testing.T, db *gorm.DB) {
+		user := newUser("ada")
+		must(t, db.Create(&user).Error)
+		for _, email := range []string{"", "new@example.org", ""} {
+			user.Email = email
+			must(t, db.Model(&user).Select("email").Updates(&user).Error)
+			var got models.User
+			must(t, db.Take(&got, user.ID).Error)
+			if got.Email != email {
+				t.Errorf("%q is read as %q", email, got.Email)
+			}
+			if n := emailless(t, db); (n == 1) != (email == "") {
+				t.Errorf("%d users have NULL for %q", n, email)
+			}
 		}
-		if n := emailless(t, db); (n == 1) != (email == "") {
-			t.Errorf("%d users have NULL for %q", n, email)
-		}
-	}
+	})
 }
 
 func TestEmailTwice(t *testing.T) {
-	db := newTables(t)
-	first, second := newUser("ada"), newUser("bob")
-	second.Email = first.Email
-	must(t, db.Create(&first).Error)
-	if err := db.Create(&second).Error; err == nil {
-		t.Error("two users have the same e-mail")
-	}
+	onEach(t, func(t *testing.T, db *gorm.DB) {
+		first, second := newUser("ada"), newUser("bob")
+		second.Email = first.Email
+		must(t, db.Create(&first).Error)
+		if err := db.Create(&second).Error; err == nil {
+			t.Error("two users have the same e-mail")
+		}
+	})
 }
 
 func TestEmailOfAnotherType(t *testing.T) {

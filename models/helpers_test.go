@@ -10,11 +10,12 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/flashstore/flashstore/internal/pgtest"
 	"github.com/flashstore/flashstore/migrations"
 	"github.com/flashstore/flashstore/models"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
 
 func must(tb testing.TB, err error) {
 	tb.Helper()

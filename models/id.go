@@ -60,7 +60,9 @@ func (id *ID) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Value gives the database 16 bytes, or NULL for the zero ID.
+// Value gives the database 16 bytes, or NULL for the zero ID. For a uuid column
+// of PostgreSQL, pgx takes them in all modes that know the column's type, which
+// simple_protocol and exec do not: there they are an error.
 func (id ID) Value() (driver.Value, error) {
 	if id.IsZero() {
 		return nil, nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"gorm.io/gorm"
 	"pgregory.net/rapid"
 
 	"github.com/flashstore/flashstore/models"
@@ -148,37 +149,56 @@ func TestBadLevel(t *testing.T) {
 	}
 }
 
-// Every level there is comes back from a STRICT REAL column as it was, and
-// SQLite finds it by its number.
-func TestLevelsInSQLite(t *testing.T) {
-	db := newTables(t)
-	user := newUser("ada")
-	must(t, db.Create(&user).Error)
-	var want []models.Level
-	for level := models.LevelMin; level <= models.LevelMax; level++ {
-		must(t, db.Create(&models.MasteryStat{
-			UserID: user.ID, Operation: "addition", Fact: level.String(), MasteryLevel: level, LastDelta: -level,
-			LastAnswerID: models.NewID(), Attempts: 1, UpdatedAt: noon,
-		}).Error)
-		want = append(want, level)
-	}
-	var stats []models.MasteryStat
-	must(t, db.Order("mastery_level").Find(&stats).Error)
-	var got []models.Level
-	for _, stat := range stats {
-		got = append(got, stat.MasteryLevel)
-		if stat.LastDelta != -stat.MasteryLevel {
-			t.Errorf("the last delta of %v is %v", stat.MasteryLevel, stat.LastDelta)
+// Every level there is comes back from its column, a STRICT REAL or a numeric,
+// as it was, and the database finds it by its number.
+func TestLevelsInTheDatabase(t *testing.T) {
+	onEach(t, func(t *testing.T, db *gorm.DB) {
+		user := newUser("ada")
+		must(t, db.Create(&user).Error)
+		var want []models.Level
+		for level := models.LevelMin; level <= models.LevelMax; level++ {
+			must(t, db.Create(&models.MasteryStat{
+				UserID: user.ID, Operation: "addition", Fact: level.String(), MasteryLevel: level, LastDelta: -level,
+				LastAnswerID: models.NewID(), Attempts: 1, UpdatedAt: noon,
+			}).Error)
+			want = append(want, level)
 		}
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("levels (-want +got)\n%s", diff)
-	}
-	for _, level := range want {
-		var fact string
-		must(t, db.Raw("SELECT fact FROM mastery_stats WHERE mastery_level = ?", level).Scan(&fact).Error)
-		if fact != level.String() {
-			t.Errorf("%v is found as %q", level, fact)
+		var stats []models.MasteryStat
+		must(t, db.Order("mastery_level").Find(&stats).Error)
+		var got []models.Level
+		for _, stat := range stats {
+			got = append(got, stat.MasteryLevel)
+			if stat.LastDelta != -stat.MasteryLevel {
+				t.Errorf("the last delta of %v is %v", stat.MasteryLevel, stat.LastDelta)
+			}
 		}
-	}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("levels (-want +got)\n%s", diff)
+		}
+		for _, level := range want {
+			var fact string
+			must(t, db.Raw("SELECT fact FROM mastery_stats WHERE mastery_level = ?", level).Scan(&fact).Error)
+			if fact != level.String() {
+				t.Errorf("%v is found as %q", level, fact)
+			}
+		}
+	})
+}
+
+// A rule's delta may be greater than a level: every one is kept as it is.
+func TestGreatestDeltasInTheDatabase(t *testing.T) {
+	onEach(t, func(t *testing.T, db *gorm.DB) {
+		user := newUser("ada")
+		must(t, db.Create(&user).Error)
+		for fact, want := range map[string]models.Level{"1+1": math.MaxInt16, "2+2": math.MinInt16} {
+			must(t, db.Create(&models.MasteryStat{
+				UserID: user.ID, Operation: "addition", Fact: fact, LastDelta: want, LastAnswerID: models.NewID(), Attempts: 1, UpdatedAt: noon,
+			}).Error)
+			var got models.MasteryStat
+			must(t, db.Take(&got, "fact = ?", fact).Error)
+			if got.LastDelta != want {
+				t.Errorf("%v is read as %v", want, got.LastDelta)
+			}
+		}
+	})
 }

@@ -167,24 +167,25 @@ func TestTimesBefore1970(t *testing.T) {
 
 // A season that is not settled has no time for it: NULL, not the zero time.
 func TestNilTime(t *testing.T) {
-	db := newTables(t)
-	season := models.Season{ID: 20260301, StartsAt: noon, EndsAt: noon.Add(7 * 24 * time.Hour), Zone: "Asia/Tokyo"}
-	must(t, db.Create(&season).Error)
-	open := int64(0)
-	must(t, db.Model(&models.Season{}).Where("settled_at IS NULL").Count(&open).Error)
-	if open != 1 {
-		t.Errorf("%d seasons have no time of settlement, want 1", open)
-	}
-	mustReadSeason(t, db, season)
+	onEach(t, func(t *testing.T, db *gorm.DB) {
+		season := models.Season{ID: 20260301, StartsAt: noon, EndsAt: noon.Add(7 * 24 * time.Hour), Zone: "Asia/Tokyo"}
+		must(t, db.Create(&season).Error)
+		open := int64(0)
+		must(t, db.Model(&models.Season{}).Where("settled_at IS NULL").Count(&open).Error)
+		if open != 1 {
+			t.Errorf("%d seasons have no time of settlement, want 1", open)
+		}
+		mustReadSeason(t, db, season)
 
-	settled := noon.In(tokyo)
-	season.SettledAt = &settled
-	must(t, db.Model(&season).Select("settled_at").Updates(&season).Error)
-	mustReadSeason(t, db, season)
+		settled := noon.In(tokyo)
+		season.SettledAt = &settled
+		must(t, db.Model(&season).Select("settled_at").Updates(&season).Error)
+		mustReadSeason(t, db, season)
 
-	season.SettledAt = nil
-	must(t, db.Model(&season).Select("settled_at").Updates(&season).Error)
-	mustReadSeason(t, db, season)
+		season.SettledAt = nil
+		must(t, db.Model(&season).Select("settled_at").Updates(&season).Error)
+		mustReadSeason(t, db, season)
+	})
 }
 
 // mustReadSeason reads into a row that has a time already, as a loop might.
@@ -201,19 +202,20 @@ func mustReadSeason(t *testing.T, db *gorm.DB, want models.Season) {
 // GORM fills in CreatedAt and UpdatedAt with its own clock where it may; a
 // store has one clock, and the times of a log are not the clock's at all.
 func TestGORMFillsInNoTimes(t *testing.T) {
-	db := newTables(t)
-	user := newUser("ada")
-	user.CreatedAt, user.UpdatedAt = time.Time{}, time.Time{}
-	must(t, db.Create(&user).Error)
-	user.Name = "Bea"
-	must(t, db.Model(&user).Select("name").Updates(&user).Error)
-	must(t, db.Model(&user).Updates(&models.User{Coins: 7}).Error)
-	var got models.User
-	must(t, db.Take(&got, user.ID).Error)
-	if !got.CreatedAt.IsZero() || !got.UpdatedAt.IsZero() {
-		t.Errorf("GORM set created_at to %v and updated_at to %v", got.CreatedAt, got.UpdatedAt)
-	}
-	if got.Name != "Bea" || got.Coins != 7 {
-		t.Errorf("the user is %+v", got)
-	}
+	onEach(t, func(t *testing.T, db *gorm.DB) {
+		user := newUser("ada")
+		user.CreatedAt, user.UpdatedAt = time.Time{}, time.Time{}
+		must(t, db.Create(&user).Error)
+		user.Name = "Bea"
+		must(t, db.Model(&user).Select("name").Updates(&user).Error)
+		must(t, db.Model(&user).Updates(&models.User{Coins: 7}).Error)
+		var got models.User
+		must(t, db.Take(&got, user.ID).Error)
+		if !got.CreatedAt.IsZero() || !got.UpdatedAt.IsZero() {
+			t.Errorf("GORM set created_at to %v and updated_at to %v", got.CreatedAt, got.UpdatedAt)
+		}
+		if got.Name != "Bea" || got.Coins != 7 {
+			t.Errorf("the user is %+v", got)
+		}
+	})
 }

@@ -1,0 +1,4 @@
+package migrations
+
+// LockAdvisory is what keeps the processes apart on PostgreSQL.
+var LockAdvisory = lockAdvisory

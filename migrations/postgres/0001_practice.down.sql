@@ -1,0 +1,10 @@
+DROP TABLE {season_results};
+DROP TABLE {league_participants};
+DROP TABLE {rollup_queue};
+DROP TABLE {mastery_rollups};
+DROP TABLE {mastery_stats};
+DROP TABLE {answer_events};
+DROP TABLE {sessions};
+DROP TABLE {seasons};
+DROP TABLE {users};
+DROP TABLE {leagues};

@@ -1,0 +1,4 @@
+DROP TABLE {coin_ledger};
+DROP TABLE {loadouts};
+DROP TABLE {inventory};
+DROP TABLE {shop_items};
