@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +26,10 @@ import (
 // and 15 ms, at 32 MiB 29,000/s and 14 ms, at 64 MiB 30,000/s and 13 ms, and with
 // the checkpoints before it following closely, so that little is left, 11 ms;
 // never, 5 ms and a log without end.
+//
+// Where each commit is synced, one that makes the file longer takes twice as
+// long as one that writes over what is there: the file system syncs the length
+// as well. So there the log begins short and becomes long by and by.
 type checkpoints struct {
 	conn  *sql.DB // one connection
 	cfg   *Config
@@ -34,14 +37,15 @@ type checkpoints struct {
 	open  context.Context     // ends with Close
 	end   context.CancelFunc
 	pages int          // left in the log, at which a checkpoint begins
-	long  func() int   // in the log, at which a writer finishes it
+	long  int          // in the log, at which a writer finishes it; 0: not known yet
+	most  int          // that long becomes
 	stuck atomic.Int64 // the log's length when a checkpoint was of no use, or -1
 }
 
-// longLog is how many bytes the log has when a writer finishes it: below what
-// package maintenance's guardian takes for too long. A smaller reserve of the
-// disk bounds it as well.
-const longLog = 48 << 20
+// longLog is how many bytes the log has when a writer finishes it. An eighth
+// more is still below what package maintenance's guardian takes for too long. A
+// smaller reserve of the disk bounds it as well.
+const longLog = 56 << 20
 
 // finishWait is how long a writer that finishes the log waits for those who
 // read its end.
@@ -51,23 +55,26 @@ func newCheckpoints(conn *sql.DB, cfg *Config) *checkpoints {
 	conn.SetMaxOpenConns(1)
 	pages := cfg.Durability.checkpointPages()
 	c := &checkpoints{conn: conn, cfg: cfg, turn: semaphore.NewWeighted(1), pages: pages}
-	c.long = sync.OnceValue(c.longPages)
 	c.stuck.Store(-1)
 	c.open, c.end = context.WithCancel(context.Background())
 	return c
 }
 
-// longPages is longLog in pages, and twice what a checkpoint moves at the least.
-func (c *checkpoints) longPages() int {
+// measure finds out how long the log may become: longLog in pages, and twice
+// what a checkpoint moves at the least.
+func (c *checkpoints) measure() {
+	c.long, c.most = 2*c.pages, 2*c.pages
 	size := int64(longLog)
 	if c.cfg.DiskReserve > 0 {
 		size = min(size, c.cfg.DiskReserve)
 	}
 	var page int64
-	if err := c.conn.QueryRow("PRAGMA page_size").Scan(&page); err != nil {
-		return 2 * c.pages
+	if err := c.conn.QueryRow("PRAGMA page_size").Scan(&page); err == nil {
+		c.most = max(c.most, int(size/page))
 	}
-	return max(2*c.pages, int(size/page))
+	if c.cfg.Durability.synchronous() != "FULL" {
+		c.long = c.most
+	}
 }
 
 // wal is the state of a write-ahead log, in pages.
@@ -80,17 +87,20 @@ func (w wal) left() int { return w.length - w.moved }
 
 // committed is told of the log after each commit, by the writer.
 func (c *checkpoints) committed(now wal) {
-	due, long := c.pages, c.long()
-	if now.length >= long {
+	if c.long == 0 {
+		c.measure()
+	}
+	due := c.pages
+	if now.length >= c.long {
 		due /= 4 // less and less is left, until the rest is moved at once
 	}
 	switch {
-	case now.left() < due && now.length < long, c.isStuck(now):
-	case now.length >= long+long/4: // they do not catch up
+	case now.left() < due && now.length < c.long, c.isStuck(now):
+	case now.length >= c.long+c.long/8: // they do not catch up
 		c.finish(now)
 	case !c.turn.TryAcquire(1): // one is being made
 	case now.left() < due:
-		c.checkpoint("RESTART", now)
+		c.restart(now)
 	default:
 		go c.checkpoint("PASSIVE", now)
 	}
@@ -107,8 +117,15 @@ func (c *checkpoints) isStuck(now wal) bool {
 // while the writers wait, so that the next one begins the log from its start.
 func (c *checkpoints) finish(now wal) {
 	if c.turn.Acquire(c.open, 1) == nil {
-		c.checkpoint("RESTART", now)
+		c.restart(now)
 	}
+}
+
+// restart is a checkpoint behind which the log begins from its start, and may
+// become longer than it was.
+func (c *checkpoints) restart(now wal) {
+	c.checkpoint("RESTART", now)
+	c.long = min(c.long+c.long/4, c.most)
 }
 
 // checkpoint makes one, and gives the turn back. What fails is told to the

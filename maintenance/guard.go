@@ -21,7 +21,7 @@ var ErrGuardStopped = errors.New("the guardian of the log has been stopped: star
 type GuardConfig struct {
 	// SoftLimit is how long the log gets, in bytes, before the guardian
 	// presses: 1 MiB or more. What the plugin lets it reach of its own accord,
-	// some 48 to 60 MiB, should be below. By default, 64 MiB.
+	// some 56 to 63 MiB, should be below. By default, 64 MiB.
 	SoftLimit int64
 
 	// HardLimit is how long the log gets, in bytes, before writes are refused.

@@ -20,7 +20,7 @@ import (
 // each engine here.
 var sealed = map[string]string{
 	"postgres/0001_practice.down.sql": "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
-	"postgres/0001_practice.up.sql":   "3f493310953b09f77fb9e73e49f11eaa2e00e00e61b4f774fe93e8595e10d073",
+	"postgres/0001_practice.up.sql":   "4f60be96cbf4d55774ae806635728a284eafcd0541cbe7749bda03f1eb90ded4",
 	"postgres/0002_shop.down.sql":     "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
 	"postgres/0002_shop.up.sql":       "7602c56137fe193baa017e6f640a94960cd084c30a875db9bf671e05bf85976b",
 

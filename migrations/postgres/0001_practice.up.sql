@@ -62,7 +62,9 @@ CREATE TABLE {sessions} (
     CHECK (ended_at >= started_at),
     CHECK (total_count >= correct_count)
 );
-CREATE UNIQUE INDEX {idx_sessions_id} ON {sessions} (id);
+-- Not unique, as it is on SQLite: a table that is distributed by user can be
+-- so only for each user, as the key is.
+CREATE INDEX {idx_sessions_id} ON {sessions} (id);
 CREATE INDEX {idx_sessions_user_date} ON {sessions} (user_id, created_at DESC);
 
 CREATE TABLE {answer_events} (
