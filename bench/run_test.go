@@ -63,7 +63,9 @@ func TestGrowth(t *testing.T) {
 }
 
 func TestTargets(t *testing.T) {
-	figures := func(rate float64, p99 int64) []figure { return []figure{{PerSecond: rate, P99: p99, Memory: memory{Own: 1000}}} }
+	figures := func(rate float64, p99 int64) []figure {
+		return []figure{{PerSecond: rate, P99: p99, Memory: memory{Own: 1000}}}
+	}
 	r := &results{Workloads: map[string]*record{
 		answersName(Full, 64): {Candidates: map[string][]figure{
 			nameFlashstore: figures(800, 10), nameGormSeed: figures(100, 200), nameHandwritten: figures(200, 100),
