@@ -14,7 +14,7 @@ type User struct {
 	LeagueID     int64     `gorm:"column:league_id" json:"league_id"`                        // where the next season is played
 	CreatedAt    time.Time `gorm:"column:created_at;serializer:flashstore_millis;autoCreateTime:false" json:"created_at"`
 	UpdatedAt    time.Time `gorm:"column:updated_at;serializer:flashstore_millis;autoUpdateTime:false" json:"updated_at"`
-	LastActiveAt time.Time `gorm:"column:last_active_at;serializer:flashstore_millis" json:"last_active_at"` // end of the latest session, not before CreatedAt
+	LastActiveAt time.Time `gorm:"column:last_active_at;serializer:flashstore_millis" json:"last_active_at"` // end of the latest session or last touch, not before CreatedAt
 }
 
 // TableName returns the table's name without prefix.

@@ -65,7 +65,7 @@ func (b *batch) book(jobs []*job) error {
 // add books one booking in memory.
 func (b *batch) add(in booking) (out booked, err error) {
 	user, known := b.users[in.userID]
-	if !known && (b.careful || in.session != nil || in.league != nil) {
+	if !known && (b.careful || b.locksRows || in.session != nil || in.league != nil) {
 		return out, fmt.Errorf("user %d: %w", in.userID, ErrNotFound)
 	}
 	if in.session != nil {
@@ -172,7 +172,7 @@ func (b *batch) load(jobs []*job) error {
 	var sessions []models.ID
 	for _, j := range jobs {
 		in := j.In
-		if b.careful || in.session != nil || in.league != nil {
+		if b.careful || b.locksRows || in.session != nil || in.league != nil {
 			users = append(users, in.userID)
 		}
 		if in.session != nil {
@@ -192,6 +192,7 @@ func (b *batch) load(jobs []*job) error {
 	}
 	if err := firstError(
 		func() error { return b.loadUsers(users) },
+		func() error { return b.lockSessions(sessions) },
 		func() error { return b.loadSeqs(earners) },
 		func() error { return b.loadSessions(sessions) },
 	); err != nil {
@@ -300,7 +301,7 @@ func (b *batch) saveEntries() error {
 }
 
 func (b *batch) saveSeasons() error {
-	if len(b.standings) == 0 {
+	if len(b.standings) == 0 || b.locksRows { // they were made when they were locked
 		return nil
 	}
 	played := make(map[int64]bool, len(b.seasons))

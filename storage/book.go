@@ -80,8 +80,11 @@ func allNew(rows int) func(written int64, err error) error {
 //
 // The driver needs a goroutine for each statement that a context may interrupt,
 // which takes a tenth of its time. These statements are short: the context is
-// asked between them.
+// asked between them. Where the database locks rows, they may wait for others.
 func (e *engine) bookTogether(tx *gorm.DB, jobs []*job) error {
+	if e.locksRows {
+		return newBatch(e.unit(tx), false).book(jobs)
+	}
 	ctx := tx.Statement.Context
 	u := e.unitUnder(context.WithoutCancel(ctx), tx)
 	u.until = ctx

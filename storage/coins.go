@@ -17,6 +17,8 @@ const (
 	ReasonWelcome  = "welcome"
 	ReasonSession  = "session"
 	ReasonPurchase = "purchase"
+	ReasonRefund   = "refund" // of a purchase; the reference is the item's slug
+	ReasonPrize    = "prize"  // of a season; the reference is its id
 )
 
 // Break is the first place at which a user's ledger does not prove their
@@ -148,14 +150,21 @@ func (u *unit) credit(user *models.User, e entry) error {
 	if err := u.checkEntry(user.ID, e.id); err != nil {
 		return err
 	}
+	_, err := u.creditNew(user, e)
+	return err
+}
+
+// creditNew is credit for an entry whose id is known to be new. It returns the
+// row.
+func (u *unit) creditNew(user *models.User, e entry) (models.CoinEntry, error) {
 	last, err := first[models.CoinEntry](u.raw(ledgerLast, user.ID))
 	if err != nil {
-		return err
+		return models.CoinEntry{}, err
 	}
 	user.Coins += e.delta
 	user.UpdatedAt = u.now
 	row := e.row(user, deref(last).Seq+1, u.now)
-	return u.table(row).Create(&row).Error
+	return row, u.table(row).Create(&row).Error
 }
 
 // checkEntry returns ErrConflict where the user's ledger has the id.

@@ -97,7 +97,7 @@ func TestCoins_Reconcile(t *testing.T) {
 			storage.Break{What: "balance", Want: 0, Got: 110}},
 		{"Balance", "UPDATE users SET coins = 111",
 			storage.Break{What: "balance", Want: 110, Got: 111}},
-		{"EntryTooMany", "INSERT INTO coin_ledger SELECT user_id, 7, zeroblob(16), 5, 115, 'x', '', 0 FROM coin_ledger WHERE seq = 1",
+		{"EntryTooMany", "INSERT INTO coin_ledger SELECT own.user_id, 7, aside.entry_id, 5, 115, 'x', '', 0 FROM coin_ledger AS own, aside WHERE own.seq = 1",
 			storage.Break{What: "balance", Want: 115, Got: 110}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestCoins_Reconcile(t *testing.T) {
 			MustEarn(t, f.Store, broken.ID, 5)
 			must(t, f.db.Transaction(func(tx *gorm.DB) error {
 				// The whole one's ledger is put aside while the break is made.
-				MustExec(t, tx, "CREATE TEMP TABLE aside AS SELECT * FROM coin_ledger WHERE user_id = ?", whole.ID)
+				MustExec(t, tx, fmt.Sprint("CREATE TEMP TABLE aside AS SELECT * FROM coin_ledger WHERE user_id = ", whole.ID))
 				MustExec(t, tx, "DELETE FROM coin_ledger WHERE user_id = ?", whole.ID)
 				MustExec(t, tx, test.sql)
 				MustExec(t, tx, "INSERT INTO coin_ledger SELECT * FROM aside")

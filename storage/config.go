@@ -38,8 +38,18 @@ type Config struct {
 
 	// Queue configures the write queue, in which calls that wait at the same
 	// time share a commit. A user's id is the key of their calls. By default,
-	// that of writequeue.
+	// that of writequeue; on PostgreSQL with four lanes, each of which takes a
+	// connection.
 	Queue writequeue.Config
+
+	// PresenceInterval is how often the times that Users.Touch keeps are
+	// written. A negative one writes them at Users.FlushPresence and at Close
+	// only. By default, 30 seconds.
+	PresenceInterval time.Duration
+
+	// SettleBatch is how many users one transaction of a season's settlement
+	// moves or pays. By default, 500.
+	SettleBatch int
 
 	// Rules are the game's. By default, DefaultRules().
 	Rules *Rules
@@ -54,8 +64,14 @@ func (c Config) withDefaults() Config {
 		rules = *c.Rules // a copy: a running store's rules stand
 	}
 	c.Rules = &rules
+	if c.SettleBatch == 0 {
+		c.SettleBatch = defaultSettleBatch
+	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.PresenceInterval == 0 {
+		c.PresenceInterval = 30 * time.Second
 	}
 	return c
 }
@@ -64,6 +80,9 @@ func (c Config) validate() error {
 	var bad error
 	if c.Migrate < MigrateApply || c.Migrate > MigrateSkip {
 		bad = fmt.Errorf("storage.Config.Migrate is %d: give storage.MigrateApply, MigrateCheck or MigrateSkip", c.Migrate)
+	}
+	if c.SettleBatch < 0 {
+		bad = errors.Join(bad, fmt.Errorf("storage.Config.SettleBatch is %d: give 1 or more, or 0 for %d", c.SettleBatch, defaultSettleBatch))
 	}
 	prefix := migrations.Config{TablePrefix: c.TablePrefix}
 	return errors.Join(bad, prefix.Validate(), c.Queue.Validate(), c.Rules.validate())

@@ -21,6 +21,9 @@ type engine struct {
 	zone  *time.Location
 	db    *gorm.DB // nil before db.Use
 	texts map[*query]string
+	// The database locks rows, and not itself as a whole as SQLite does: others
+	// write at the same time.
+	locksRows bool
 	// the statements that write many rows, for 1, 2, 4 … of them
 	inserts map[*insertion][]func() string
 
@@ -28,6 +31,8 @@ type engine struct {
 	// caller's there is none.
 	queue    *writequeue.Queue
 	bookings *writequeue.Bulk[booking, booked]
+
+	presence *presence // of the whole store, inside of transactions too
 }
 
 func (e *engine) migrations() migrations.Config {
@@ -48,8 +53,10 @@ func (e *engine) open(db *gorm.DB) (err error) {
 	for _, i := range insertions {
 		e.inserts[i] = i.texts(e.db, e.cfg.TablePrefix)
 	}
-	e.queue = writequeue.New(e.db, e.cfg.Queue)
+	e.locksRows = isPostgres(db)
+	e.queue = writequeue.New(e.db, e.queueConfig())
 	e.bookings = writequeue.NewBulk(e.queue, e.bookTogether)
+	e.presence = newPresence(e)
 	return nil
 }
 
@@ -139,6 +146,9 @@ func (u *unit) raw(q *query, args ...any) *gorm.DB {
 	text := u.texts[q]
 	tx.Statement.SQL.Grow(len(text) + len(args)) // $1 is longer than ?
 	for _, arg := range args {
+		if u.locksRows {
+			arg = storable(arg)
+		}
 		before, after, _ := strings.Cut(text, "?")
 		tx.Statement.SQL.WriteString(before)
 		tx.Statement.AddVar(tx.Statement, arg) // as the engine spells it; a list has brackets

@@ -53,8 +53,8 @@ func invalid(field, reason string, args ...any) error {
 	return &InvalidError{Field: field, Reason: fmt.Sprintf(reason, args...)}
 }
 
-// InsufficientFundsError says that a purchase costs more coins than the user
-// has. Nothing was changed.
+// InsufficientFundsError says that a purchase or a grant takes more coins than
+// the user has. Nothing was changed.
 type InsufficientFundsError struct {
 	Have, Need int64 // coins
 }

@@ -14,10 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/flashstore/flashstore/internal/pgtest"
 	"github.com/flashstore/flashstore/models"
 	"github.com/flashstore/flashstore/storage"
 )
@@ -75,7 +75,7 @@ func MustOpen(tb testing.TB, changes ...func(*setup)) *fixture {
 // MustOpenGORM opens a database that is closed with the test.
 func MustOpenGORM(tb testing.TB, path string, config *gorm.Config) *gorm.DB {
 	tb.Helper()
-	db, err := gorm.Open(sqlite.Open(path), config)
+	db, err := gorm.Open(dialectorOf(path), config)
 	must(tb, err)
 	tb.Cleanup(func() {
 		pool, err := db.DB()
@@ -94,8 +94,12 @@ func withRules(change func(*storage.Rules)) func(*setup) {
 	}
 }
 
+// newPath returns where a new database is to be.
 func newPath(tb testing.TB) string {
 	tb.Helper()
+	if onPostgres {
+		return pgtest.Server(tb).Schema(tb)
+	}
 	return filepath.Join(tb.TempDir(), "flashmath.db")
 }
 
@@ -176,8 +180,7 @@ func MustInt(tb testing.TB, db *gorm.DB, query string, args ...any) (n int64) {
 // MustDump returns all rows of all tables, as text and sorted.
 func MustDump(tb testing.TB, db *gorm.DB) map[string][]string {
 	tb.Helper()
-	var tables []string
-	must(tb, db.Raw("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'").Scan(&tables).Error)
+	tables := mustTables(tb, db)
 	dump := make(map[string][]string, len(tables))
 	for _, table := range tables {
 		var rows []map[string]any
@@ -188,6 +191,15 @@ func MustDump(tb testing.TB, db *gorm.DB) map[string][]string {
 		slices.Sort(dump[table])
 	}
 	return dump
+}
+
+// mustTables returns the names of all tables.
+func mustTables(tb testing.TB, db *gorm.DB) (tables []string) {
+	tb.Helper()
+	must(tb, db.Raw(pick(db,
+		"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+		"SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")).Scan(&tables).Error)
+	return tables
 }
 
 // MustNotChange runs fn and fails if a row of any table is not as it was.

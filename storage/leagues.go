@@ -49,7 +49,7 @@ func (s *Leagues) All(ctx context.Context) (leagues []models.League, err error) 
 }
 
 // BookXP adds XP to a user's standing in the season that a moment falls in,
-// or in the present one if that is settled, and returns the season. Submit
+// or in the present one if that is settled (see Settle), and returns the season. Submit
 // does it for sessions; this is for XP of other kinds. It is not repeatable by
 // itself: call it inside of the transaction that notes what it is for, with
 // store.In(tx).
@@ -241,7 +241,8 @@ func plus(a, b models.LeagueParticipant) models.LeagueParticipant {
 }
 
 // addStandings adds to the standings that are there. Who plays in a season
-// stays in the league that they began it in.
+// stays in the league that they began it in, unless an earlier season is
+// settled meanwhile and moves them.
 func (u *unit) addStandings(rows []models.LeagueParticipant) error {
 	table := u.name(models.LeagueParticipant{})
 	upsert := clause.OnConflict{

@@ -95,7 +95,10 @@ func (u *unit) addMastery(events []models.AnswerEvent) (late []models.AnswerEven
 // is later than the last one.
 var addLevels = declareInsert(insertLevels, levelRow, `
 ON CONFLICT (user_id, operation, fact) DO UPDATE SET
-  mastery_level      = round(min(5.0, max(0.0, {mastery_stats}.mastery_level + excluded.last_delta)), 2),
+  mastery_level      = CASE
+    WHEN {mastery_stats}.mastery_level + excluded.last_delta < 0.0 THEN 0.0
+    WHEN {mastery_stats}.mastery_level + excluded.last_delta > 5.0 THEN 5.0
+    ELSE round({mastery_stats}.mastery_level + excluded.last_delta, 2) END,
   last_delta         = excluded.last_delta,
   last_answer_id     = excluded.last_answer_id,
   attempts           = {mastery_stats}.attempts + excluded.attempts,

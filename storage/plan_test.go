@@ -28,8 +28,8 @@ func TestPlans(t *testing.T) {
 			if diff := cmp.Diff(q.plan, got); diff != "" {
 				t.Errorf("plan of\n%s\n(-declared +is)\n%s", sql, diff)
 			}
-			if bad := badStep(q.plan); bad != "" {
-				t.Errorf("declares %q", bad)
+			if bad := badStep(q.plan); (bad != "") != (q.why != "") {
+				t.Errorf("declares %q, and as its reason %q", bad, q.why)
 			}
 		})
 	}
@@ -51,7 +51,7 @@ func TestEveryStatementHasAPlan(t *testing.T) {
 		if strings.HasPrefix(sql, "SAVEPOINT") || strings.HasPrefix(sql, "INSERT") && !strings.Contains(sql, "SELECT") {
 			continue
 		}
-		if bad := badStep(explain(t, db, sql)); bad != "" {
+		if bad := badStep(explain(t, db, sql)); bad != "" && !hasReason(sql) {
 			t.Errorf("%s\nneeds %q", sql, bad)
 		}
 	}
@@ -122,6 +122,14 @@ func badStep(plan []string) string {
 		}
 	}
 	return ""
+}
+
+// hasReason reports whether a statement is a query that says why its plan is
+// right all the same.
+func hasReason(sql string) bool {
+	return slices.ContainsFunc(queries, func(q *query) bool {
+		return q.why != "" && collapseLists(q.text("")) == collapseLists(sql)
+	})
 }
 
 func firstLine(sql string) string { return strings.SplitN(sql, "\n", 2)[0] }
@@ -208,6 +216,28 @@ func useEverything(t *testing.T, store *Store) {
 	check(err)
 	_, err = store.Leagues.All(ctx)
 	check(err)
+	// A user who moves up, and has begun the next season.
+	last, err := store.Leagues.BookXP(ctx, user.ID, 30, ended.Add(-8*24*time.Hour))
+	check(err)
+	_, err = store.Leagues.Plan(ctx, last.ID)
+	check(err)
+	_, err = store.Leagues.SettleDue(ctx)
+	check(err)
+	_, err = store.Leagues.Plan(ctx, last.ID)
+	check(err)
+	_, err = store.Leagues.ResultOf(ctx, last.ID, user.ID)
+	check(err)
+	_, err = store.Leagues.ResultsOfUser(ctx, user.ID, 0, 0)
+	check(err)
+	for range 4 { // so that nobody is among the first, who need nothing
+		other, err := store.Users.Create(ctx, NewUser{})
+		check(err)
+		check(store.engine.db.Exec("UPDATE users SET league_id = 2 WHERE id = ?", other.ID).Error)
+		_, err = store.Leagues.BookXP(ctx, other.ID, 30, ended)
+		check(err)
+		_, err = store.Leagues.Needs(ctx, seasonOf(ended, store.engine.zone).ID, user.ID)
+		check(err)
+	}
 	_, err = store.Sessions.Recent(ctx, user.ID, 0)
 	check(err)
 	_, err = store.Answers.Append(ctx, user.ID, SingleAnswer{Answer: submit(models.NewID()).Answers[0], Operation: "addition"})
@@ -219,6 +249,15 @@ func useEverything(t *testing.T, store *Store) {
 	_, err = store.Mastery.Operation(ctx, user.ID, "addition")
 	check(err)
 	_, err = store.Mastery.Weakest(ctx, user.ID, "", 0)
+	check(err)
+	_, err = store.Mastery.AsOf(ctx, user.ID, "addition", ended)
+	check(err)
+	check(store.Mastery.VerifyAll(ctx, func(MasteryDifference) error { return nil }))
+	// One level is missing now, and one surplus.
+	check(store.engine.db.Exec("UPDATE mastery_stats SET fact = 'stray' WHERE user_id = ?", user.ID).Error)
+	_, err = store.Mastery.Rebuild(ctx, user.ID)
+	check(err)
+	_, err = store.Users.Dashboard(ctx, user.ID)
 	check(err)
 	item, err := store.Shop.Put(ctx, models.ShopItem{Slug: "cap", Slot: "head", Price: 10, Active: true})
 	check(err)
@@ -249,5 +288,41 @@ func useEverything(t *testing.T, store *Store) {
 	_, err = store.Users.Update(ctx, user.ID, UserUpdate{Name: &name})
 	check(err)
 	_, err = store.Users.Get(ctx, user.ID)
+	check(err)
+	useMoneyAndLeaving(t, store, user.ID, item.ID)
+}
+
+// useMoneyAndLeaving is the part of useEverything that changes coins for other
+// reasons, looks users up, and erases one.
+func useMoneyAndLeaving(t *testing.T, store *Store, userID, itemID int64) {
+	t.Helper()
+	ctx := context.Background()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := store.Coins.Grant(ctx, userID, models.NewID(), 5, "quest", "")
+	check(err)
+	_, err = store.Coins.Economy(ctx, time.Unix(0, 0), time.Now())
+	check(err)
+	check(store.Shop.Equip(ctx, userID, itemID))
+	check(store.engine.db.Exec("UPDATE loadouts SET slot = 'feet' WHERE user_id = ?", userID).Error)
+	_, err = store.Shop.RepairLoadouts(ctx)
+	check(err)
+	_, err = store.Shop.Refund(ctx, userID, itemID, models.NewID())
+	check(err)
+	_, err = store.Shop.Search(ctx, "c", 0)
+	check(err)
+	_, err = store.Users.Search(ctx, "a", 0)
+	check(err)
+	_, err = store.Users.GetMany(ctx, []int64{userID, userID + 1})
+	check(err)
+	check(store.Users.Touch(ctx, userID))
+	check(store.Users.FlushPresence(ctx))
+	_, err = store.Users.Export(ctx, userID)
+	check(err)
+	_, err = store.Users.Erase(ctx, userID)
 	check(err)
 }

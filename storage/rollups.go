@@ -84,7 +84,10 @@ func (u *unit) queueRollups(events []models.AnswerEvent) error {
 // rollUp takes up to limit users off the queue.
 func (u *unit) rollUp(limit int) (users, facts int, err error) {
 	var ids []int64
-	if err := u.raw(rollupQueue, limit).Scan(&ids).Error; err != nil {
+	if err := u.rawLocking(rollupQueue, "FOR UPDATE SKIP LOCKED", limit).Scan(&ids).Error; err != nil {
+		return 0, 0, err
+	}
+	if err := u.holdUsers(ids); err != nil {
 		return 0, 0, err
 	}
 	for _, id := range ids {

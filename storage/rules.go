@@ -27,6 +27,13 @@ type Rules struct {
 	// level is kept between 0 and 5. See StepMastery and SpeedMastery.
 	Mastery MasteryRule
 
+	// At the end of a season the first PromotePlaces of a league who have
+	// PromoteXP or more move up a tier, those of the top tier stay, and each
+	// gets PrizeCoins. Above the lowest tier the last DemotePlaces and all with
+	// less than DemoteXP move down, but nobody who was promoted.
+	PromotePlaces, PromoteXP, PrizeCoins int64
+	DemotePlaces, DemoteXP               int64
+
 	// Zone is the IANA name of the zone whose Sunday, 00:00, is the bell.
 	Zone string
 
@@ -40,12 +47,15 @@ type MasteryRule func(rules *Rules, correct bool, responseMS int64) models.Level
 
 // DefaultRules returns FlashMath's rules: XP 4, 2, 1 and −2, a coin for two
 // XP, a level each 1000 XP, 100 coins to start with, StepMastery, weeks of
-// America/New_York, five minutes of skew.
+// America/New_York, five minutes of skew; the first 3 of a league with 20 XP
+// move up and get 250 coins, the last 2 and all below 20 XP move down.
 func DefaultRules() Rules {
 	return Rules{
 		FastMS: 2000, SlowMS: 10000,
 		XPFast: 4, XPNormal: 2, XPSlow: 1, XPWrong: -2,
 		XPPerCoin: 2, XPPerLevel: 1000, StartCoins: 100,
+		PromotePlaces: 3, PromoteXP: 20, PrizeCoins: 250,
+		DemotePlaces: 2, DemoteXP: 20,
 		Mastery:   StepMastery,
 		Zone:      "America/New_York",
 		ClockSkew: 5 * time.Minute,
@@ -92,6 +102,9 @@ func (r *Rules) answerXP(correct bool, responseMS int64) int64 {
 // level is the level of a user with that total XP.
 func (r *Rules) level(totalXP int64) int64 { return totalXP/r.XPPerLevel + 1 }
 
+// maxPrize bounds a prize, so that no sum overflows.
+const maxPrize = 1 << 40
+
 func (r *Rules) validate() error {
 	var errs []error
 	reject := func(bad bool, what string) {
@@ -104,6 +117,9 @@ func (r *Rules) validate() error {
 	reject(r.XPPerCoin < 1 || r.XPPerLevel < 1, "XPPerCoin and XPPerLevel must be 1 or more")
 	reject(r.StartCoins < 0, "StartCoins must be 0 or more")
 	reject(r.Mastery == nil, "Mastery must be set")
+	reject(r.PromotePlaces < 1 || r.DemotePlaces < 0, "PromotePlaces must be 1 or more, DemotePlaces 0 or more")
+	reject(r.PromoteXP < 0 || r.DemoteXP < 0, "PromoteXP and DemoteXP must be 0 or more")
+	reject(r.PrizeCoins < 0 || r.PrizeCoins > maxPrize, "PrizeCoins must be 0 to 2^40")
 	if _, err := time.LoadLocation(r.Zone); err != nil || r.Zone == "" {
 		errs = append(errs, fmt.Errorf("storage.Rules: Zone %q is no IANA zone: %w", r.Zone, err))
 	}

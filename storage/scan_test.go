@@ -36,6 +36,10 @@ var asked = map[*query][]any{
 	rollupsOfUser:      {int64(2)},
 	inventoryOfUser:    {int64(2)},
 	usersAfter:         {int64(2), 50},
+	practiceBetween:    {int64(2), int64(1), int64(3)},
+	masterySummary:     {int64(2)},
+	weakestFacts:       {int64(2), 10},
+	wornItems:          {int64(2)},
 }
 
 // raw differs from GORM's Raw in its time alone.

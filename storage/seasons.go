@@ -34,13 +34,53 @@ func (u *unit) season(at time.Time) (models.Season, error) {
 }
 
 // openSeason returns the season that XP of a moment goes to: its own, or the
-// present one if its own is settled.
+// present one if its own is closed, or the first that is not closed if the
+// present one is too, because another process's clock is ahead.
 func (u *unit) openSeason(at time.Time) (models.Season, error) {
-	season, err := u.season(at)
-	if err != nil || season.SettledAt == nil {
-		return season, err
+	season, err := u.lockSeason(at)
+	for err == nil && (season.SettledAt != nil || !u.now.Before(season.EndsAt.Add(-bellMargin))) {
+		var closed *models.Season
+		if closed, err = u.lastClosed(season.ID); err != nil || closed == nil {
+			break
+		}
+		season, err = u.lockSeason(later(u.now, closed.EndsAt))
 	}
-	return u.season(u.now)
+	return season, err
+}
+
+// bellMargin is how long before a season's end it is looked at whether a
+// process whose clock is ahead has closed it.
+const bellMargin = time.Hour
+
+// A season is closed from the moment that its plan, or that of a later one, is
+// frozen: what comes to it then would never be settled, or out of its order.
+var lastClosed = declare(`
+SELECT s.* FROM {seasons} AS s
+WHERE s.id >= CAST(? AS BIGINT)
+  AND (s.settled_at IS NOT NULL OR EXISTS (SELECT 1 FROM {season_results} AS r WHERE r.season_id = s.id))
+ORDER BY s.id DESC LIMIT 1`,
+	"SEARCH s USING INTEGER PRIMARY KEY (rowid>?)",
+	"CORRELATED SCALAR SUBQUERY 1",
+	"SEARCH r USING PRIMARY KEY (season_id=?)")
+
+// lastClosed returns the last closed season from one on, or nil. None that is
+// open now is closed until the transaction's end.
+func (u *unit) lastClosed(id int64) (*models.Season, error) {
+	if u.locksRows {
+		var open []int64
+		if err := u.rawLocking(laterSeasons, "FOR SHARE", id).Scan(&open).Error; err != nil {
+			return nil, err
+		}
+	}
+	return first[models.Season](u.raw(lastClosed, id))
+}
+
+// later returns the later of two moments.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // seasonColumns is the number of columns of seasons.

@@ -48,13 +48,11 @@ func (s *Shop) Put(ctx context.Context, item models.ShopItem) (models.ShopItem, 
 		return item, err
 	}
 	err = s.engine.write(ctx, func(u *unit) error {
-		found, err := first[models.ShopItem](u.raw(itemBySlug, item.Slug))
-		if err != nil {
+		found, err := u.putNew(&item)
+		if err != nil || found == nil {
 			return err
 		}
-		if item.ID = deref(found).ID; found == nil {
-			return u.table(item).Create(&item).Error
-		}
+		item.ID = found.ID
 		if item.Slot != found.Slot {
 			return invalid("slot", "of item %q is %q and stays so, for it may be worn there: put a new item", item.Slug, found.Slot)
 		}
@@ -112,7 +110,7 @@ func (s *Shop) Unequip(ctx context.Context, userID int64, slot string) error {
 		if _, err := u.lockUser(userID); err != nil {
 			return err
 		}
-		return u.table(models.Loadout{}).Where("user_id = CAST(? AS BIGINT) AND slot = ?", userID, strings.TrimSpace(slot)).
+		return u.table(models.Loadout{}).Where("user_id = CAST(? AS BIGINT) AND slot = ?", userID, storable(strings.TrimSpace(slot))).
 			Delete(&models.Loadout{}).Error
 	})
 }
@@ -147,6 +145,24 @@ ORDER BY i.item_id`,
 		"SEARCH items USING INTEGER PRIMARY KEY (rowid=?)",
 		"SEARCH worn USING PRIMARY KEY (user_id=? AND slot=?) LEFT-JOIN")
 )
+
+// putNew stores an item whose slug is new, or returns the one that has it.
+func (u *unit) putNew(item *models.ShopItem) (*models.ShopItem, error) {
+	found, err := first[models.ShopItem](u.raw(itemBySlug, item.Slug))
+	if err != nil || found != nil {
+		return found, err
+	}
+	item.ID = 0
+	created := u.table(item).Clauses(clause.OnConflict{DoNothing: true}).Create(item)
+	if created.Error != nil || created.RowsAffected > 0 {
+		return nil, created.Error
+	}
+	found, err = first[models.ShopItem](u.raw(itemBySlug, item.Slug)) // of another process, at this moment
+	if err == nil && found == nil {
+		err = errLost
+	}
+	return found, err
+}
 
 func (u *unit) purchase(userID, itemID int64, purchaseID models.ID) (PurchaseReceipt, error) {
 	user, err := u.lockUser(userID)

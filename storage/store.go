@@ -57,7 +57,9 @@ func over(e *engine) *Store {
 func (s *Store) Name() string { return Name }
 
 // Initialize looks whether the database can hold the store, brings hooks
-// along on SQLite, and applies what migrations are pending. A database that is
+// along on SQLite, and applies what migrations are pending. On PostgreSQL it
+// asks first whether ids can be written, and returns a *ProtocolError where
+// they cannot. A database that is
 // refused is as it was; after a later error hooks stays in use. It is called
 // by db.Use.
 func (s *Store) Initialize(db *gorm.DB) error {
@@ -66,6 +68,9 @@ func (s *Store) Initialize(db *gorm.DB) error {
 		return err
 	}
 	ctx := db.Statement.Context
+	if err := checkProtocol(ctx, db); err != nil {
+		return err
+	}
 	if cfg.Migrate != MigrateSkip {
 		// Before anything is changed, hooks' pragmas included.
 		if err := s.checkSchema(ctx, db); err != nil {
@@ -105,14 +110,14 @@ func (s *Store) bringHooks(db *gorm.DB) error {
 	return nil
 }
 
-// Close waits for what is being written, refuses what comes later with
-// writequeue.ErrClosed, and closes the connections that the store opened: those
+// Close writes the times that Users.Touch keeps, waits for what is being
+// written, refuses what comes later with writequeue.ErrClosed, and closes the connections that the store opened: those
 // of the hooks plugin, where it brought it along. It may be called more than
 // once.
 func (s *Store) Close() error {
 	var err error
 	if s.engine.queue != nil {
-		err = s.engine.queue.Close()
+		err = errors.Join(s.engine.presence.close(), s.engine.queue.Close())
 	}
 	if s.hooks != nil {
 		err = errors.Join(err, s.hooks.Close())
@@ -127,4 +132,9 @@ func (s *Store) Queue() *writequeue.Queue { return s.engine.queue }
 // In returns the same store inside of tx, a transaction of the caller's: what
 // its methods write commits or rolls back with tx. A method that fails takes
 // back its own part and leaves the rest of tx as it was.
+//
+// On PostgreSQL rows stay locked until tx ends: a transaction that changes
+// several users does so in the order of their ids, or may end with a deadlock,
+// which hooks.Transaction runs again. Until then use the store that In returns,
+// for the outer one would wait for the rows that tx holds.
 func (s *Store) In(tx *gorm.DB) *Store { return over(s.engine.in(tx)) }

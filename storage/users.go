@@ -61,6 +61,11 @@ func (s *Users) Ensure(ctx context.Context, in NewUser) (user models.User, err e
 			return err
 		}
 		user, err = u.createUser(in)
+		if errors.Is(err, ErrTaken) && u.locksRows { // by another process, at this moment
+			if found, look := u.findUser(userByUID, strings.TrimSpace(in.UID)); look != nil || found != nil {
+				user, err = deref(found), look
+			}
+		}
 		return err
 	})
 	return user, err
@@ -177,14 +182,15 @@ func (u *unit) createUser(in NewUser) (models.User, error) {
 	if user.UID == "" {
 		user.UID = models.NewID().String()
 	}
-	if err := u.checkFree(userByUID, user.UID, 0); err != nil {
-		return models.User{}, fmt.Errorf("uid %q: %w", user.UID, err)
-	}
-	if err := u.checkFree(userByEmail, user.Email, 0); err != nil {
-		return models.User{}, fmt.Errorf("e-mail %q: %w", user.Email, err)
-	}
-	if err := u.table(user).Create(&user).Error; err != nil {
+	if err := u.checkNew(user); err != nil {
 		return models.User{}, err
+	}
+	created := u.table(user).Clauses(clause.OnConflict{DoNothing: true}).Create(&user)
+	if created.Error != nil {
+		return models.User{}, created.Error
+	}
+	if created.RowsAffected == 0 { // another process was first, at this moment
+		return models.User{}, cmp.Or(u.checkNew(user), error(errLost))
 	}
 	welcome := entry{id: models.NewID(), delta: u.cfg.Rules.StartCoins, reason: ReasonWelcome}
 	if err := u.credit(&user, welcome); err != nil {
@@ -212,7 +218,22 @@ func (u *unit) updateUser(id int64, change UserUpdate) (models.User, error) {
 		return models.User{}, fmt.Errorf("e-mail %q: %w", email, err)
 	}
 	user.Email, user.Name, user.UpdatedAt = email, name, u.now
-	return *user, u.saveUser(user, "email", "name", "updated_at")
+	err = u.saveUser(user, "email", "name", "updated_at")
+	if isUniqueViolated(err) { // another process was first, at this moment
+		err = fmt.Errorf("e-mail %q: %w", email, ErrTaken)
+	}
+	return *user, err
+}
+
+// checkNew returns ErrTaken when another user has the uid or the e-mail.
+func (u *unit) checkNew(user models.User) error {
+	if err := u.checkFree(userByUID, user.UID, 0); err != nil {
+		return fmt.Errorf("uid %q: %w", user.UID, err)
+	}
+	if err := u.checkFree(userByEmail, user.Email, 0); err != nil {
+		return fmt.Errorf("e-mail %q: %w", user.Email, err)
+	}
+	return nil
 }
 
 // checkFree returns ErrTaken when a user other than self has the key.

@@ -114,7 +114,7 @@ func TestUsers_Ensure(t *testing.T) {
 			return err
 		})...))
 		for _, id := range ids {
-			equal(t, id, 1)
+			equal(t, id, ids[0])
 		}
 		equal(t, MustInt(t, f.db, "SELECT count(*) FROM users"), 1)
 		equal(t, MustInt(t, f.db, "SELECT count(*) FROM coin_ledger"), 1)

@@ -29,6 +29,8 @@ type round struct {
 	Purchase  storage.PurchaseReceipt
 	Inventory []storage.Owned
 	Ledger    []models.CoinEntry
+	AsOf      []models.MasteryStat
+	Dashboard storage.Dashboard
 	Rolled    int
 }
 
@@ -88,6 +90,10 @@ func (r *round) read(tb testing.TB, f *fixture, userID int64) {
 	check(err)
 	r.Mastery, err = s.Mastery.Weakest(ctx, userID, "", 0)
 	check(err)
+	r.AsOf, err = s.Mastery.AsOf(ctx, userID, "addition", lesson.Add(15*time.Second))
+	check(err)
+	r.Dashboard, err = s.Users.Dashboard(ctx, userID)
+	check(err)
 	r.Rollups, err = s.Rollups.OfUser(ctx, userID)
 	check(err)
 	r.Board = MustBoard(tb, s, thisSeason, 1)
@@ -103,6 +109,7 @@ func (r *round) read(tb testing.TB, f *fixture, userID int64) {
 	check(err)
 	r.Ledger[len(r.Ledger)-1].EntryID = models.ID{} // the welcome's is by chance
 	MustReconcile(tb, s)
+	MustVerify(tb, s)
 }
 
 // What a round must bring, so that all variants are not wrong alike.
@@ -117,6 +124,8 @@ func TestVariants_Round(t *testing.T) {
 	equal(t, got.Receipts[1].Repeated, true)
 	equal(t, len(got.Answers), 14)
 	equal(t, len(got.Mastery), 12)
+	equal(t, len(got.AsOf), 7)
+	equal(t, got.Dashboard.Weakest, got.Mastery[:10])
 	equal(t, got.Rolled, 15)
 	equal(t, []string{got.Board[0].UID, got.Board[1].UID}, []string{"ada", "bob"}) // 48 XP each
 	equal(t, got.Window, got.Board)

@@ -35,7 +35,10 @@ type Config struct {
 
 	// Lanes is how many groups are under way at once: 1 for SQLite, where a
 	// second one would wait for the first; a few for a server. With more than
-	// one, calls no longer commit in the order of their arrival. By default, 1.
+	// one, calls no longer commit in the order of their arrival; and, so that no
+	// two groups wait for each other's rows, a group is either one call of
+	// Queue.Do or calls of one Bulk, whose function can lock in one order all
+	// that it needs. By default, 1.
 	Lanes int
 }
 

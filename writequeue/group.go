@@ -49,7 +49,7 @@ func (g *group) pass() {
 	switch {
 	case g.dead, g.bare:
 		g.undo()
-	case g.next < len(g.calls) || g.more():
+	case g.next < len(g.calls) || g.queue.cfg.Lanes == 1 && g.more():
 		g.calls[g.next].turn <- turn{what: run, group: g}
 	case g.lone && g.calls[0].err != nil:
 		g.undo()

@@ -231,20 +231,36 @@ func (q *Queue) take(leader *call, most int) (calls []*call) {
 	if e == nil {
 		e = q.waiting.Front()
 	}
-	if leader.alone {
+	if leader.alone || q.cfg.Lanes > 1 && leader.shared == nil {
 		most = 1
 	}
 	for e != nil && len(calls) < most {
 		c := e.Value.(*call)
-		if c != leader && (c.leads || c.alone) {
-			break // it begins a group of its own
-		}
 		e = e.Next()
-		q.remove(c)
-		calls = append(calls, c)
+		switch {
+		case c == leader || q.mayJoin(leader, c):
+			q.remove(c)
+			calls = append(calls, c)
+		case q.cfg.Lanes == 1:
+			e = nil // it begins a group of its own, and who is behind it comes later
+		}
 	}
 	q.leadOn()
 	return calls
+}
+
+// mayJoin reports whether c may share leader's transaction. With one lane every
+// call may that does not begin one of its own. Where there are several, the
+// database locks rows: two groups of calls that lock them in whatever order
+// would wait for each other, and so only those share one that run together.
+func (q *Queue) mayJoin(leader, c *call) bool {
+	switch {
+	case c.leads || c.alone:
+		return false
+	case q.cfg.Lanes == 1:
+		return true
+	}
+	return c.shared != nil && c.shared == leader.shared && !c.split && !leader.split
 }
 
 // putBack puts calls of a group that was undone before those who wait, to run

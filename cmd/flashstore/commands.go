@@ -7,15 +7,15 @@ func init() { cobra.EnableCommandSorting = false }
 // commands are all commands, in the order of the help.
 func commands(opts *options) []*cobra.Command {
 	return []*cobra.Command{
-		demoCommand(opts),
+		opts.onlySQLite(demoCommand(opts), true),
 		replayCommand(opts),
-		loadtestCommand(opts),
+		opts.onlySQLite(loadtestCommand(opts), true),
 		migrateCommand(opts),
 		boardCommand(opts),
-		statsCommand(opts),
-		checkCommand(opts),
-		checkpointCommand(opts),
-		vacuumCommand(opts),
-		backupCommand(opts),
+		opts.onlySQLite(statsCommand(opts), false),
+		opts.onlySQLite(checkCommand(opts), false),
+		opts.onlySQLite(checkpointCommand(opts), false),
+		opts.onlySQLite(vacuumCommand(opts), false),
+		opts.onlySQLite(backupCommand(opts), false),
 	}
 }

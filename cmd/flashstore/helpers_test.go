@@ -89,7 +89,11 @@ func tempDB(tb testing.TB) string {
 // mustOpen opens a database as another program does.
 func mustOpen(tb testing.TB, path string) *sql.DB {
 	tb.Helper()
-	db, err := sql.Open("sqlite3", (&options{db: path}).dsn("rwc"))
+	driver, dsn := "sqlite3", (&options{db: path}).dsn("rwc")
+	if (&options{db: path}).isPostgres() {
+		driver, dsn = "pgx", path
+	}
+	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		tb.Fatal(err)
 	}

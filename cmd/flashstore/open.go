@@ -10,7 +10,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/spf13/cobra"
+	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -34,9 +37,19 @@ func (o *options) create(rules storage.Rules) (*database, error) {
 	}
 	store := storage.New(storage.Config{Hooks: cfg, Rules: &rules, TablePrefix: o.prefix})
 	if err := db.Use(store); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", o.db, err), closePool(db))
+		return nil, errors.Join(fmt.Errorf("open %s: %w", o.name(), err), closePool(db))
 	}
 	return &database{Store: store, db: db}, nil
+}
+
+// Close closes the store and all connections, which on SQLite it has opened
+// itself.
+func (d *database) Close() error {
+	err := d.Store.Close()
+	if d.db.Name() == "postgres" {
+		err = errors.Join(err, closePool(d.db))
+	}
+	return err
 }
 
 // view runs fn with the store on an existing database that it does not
@@ -55,7 +68,7 @@ func (o *options) view(fn func(*storage.Store) error) error {
 func (o *options) storeOn(db *gorm.DB) (*storage.Store, error) {
 	store := storage.New(storage.Config{Migrate: storage.MigrateCheck, TablePrefix: o.prefix})
 	if err := db.Use(store); err != nil {
-		return nil, fmt.Errorf("open %s: %w", o.db, err)
+		return nil, fmt.Errorf("open %s: %w", o.name(), err)
 	}
 	return store, nil
 }
@@ -97,6 +110,9 @@ func (o *options) with(mode string, before, fn func(*gorm.DB) error) (err error)
 			return err
 		}
 	}
+	if o.isPostgres() {
+		return fn(db)
+	}
 	if err := db.Use(hooks.New(cfg)); err != nil {
 		return fmt.Errorf("open %s: %w", o.db, err)
 	}
@@ -108,16 +124,23 @@ func (o *options) states(ctx context.Context, db *gorm.DB) ([]migrations.State, 
 	return migrations.Status(ctx, db, migrations.Config{TablePrefix: o.prefix})
 }
 
-// connect opens the file as GORM does, before any plugin. The mode is one of
-// SQLite's: ro, rw, or rwc to create it.
+// connect opens the file, or the database of a server, as GORM does, before any
+// plugin. The mode is one of SQLite's: ro, rw, or rwc to create it.
 func (o *options) connect(mode string) (*gorm.DB, hooks.Config, error) {
 	durability, err := hooks.ParseDurability(o.durability)
 	if err != nil {
 		return nil, hooks.Config{}, &usageError{err}
 	}
-	db, err := gorm.Open(sqlite.Open(o.dsn(mode)), &gorm.Config{Logger: logger.Discard})
+	dialector := sqlite.Open(o.dsn(mode))
+	if o.isPostgres() {
+		dialector = postgres.Open(o.db)
+	}
+	db, err := gorm.Open(dialector, &gorm.Config{Logger: logger.Discard})
 	if err != nil {
-		return nil, hooks.Config{}, fmt.Errorf("open %s: %w", o.db, err)
+		if db != nil {
+			_ = closePool(db) // GORM leaves it open where the server does not answer
+		}
+		return nil, hooks.Config{}, fmt.Errorf("open %s: %w", o.name(), err)
 	}
 	// What hooks would log, check shows.
 	return db, hooks.Config{Durability: durability, Logger: slog.New(slog.DiscardHandler)}, nil
@@ -134,11 +157,50 @@ func (o *options) mustExist() error {
 	return err
 }
 
+// isPostgres reports whether --db is the URL of a database of PostgreSQL's.
+func (o *options) isPostgres() bool {
+	return strings.HasPrefix(o.db, "postgres://") || strings.HasPrefix(o.db, "postgresql://")
+}
+
+// name is --db as people may see it: without a password.
+func (o *options) name() string {
+	if !o.isPostgres() {
+		return o.db
+	}
+	at, err := url.Parse(o.db)
+	if err != nil {
+		return "the database of PostgreSQL's that --db names"
+	}
+	query := at.Query()
+	if query.Has("password") {
+		query.Set("password", "xxxxx")
+		at.RawQuery = query.Encode()
+	}
+	return at.Redacted()
+}
+
+// onlySQLite has a command refuse a server's database before it does anything.
+// One that makes a file of its own, unless --db names one, does not mind what
+// the environment names.
+func (o *options) onlySQLite(cmd *cobra.Command, makesFile bool) *cobra.Command {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if o.isPostgres() && (cmd.Flags().Changed("db") || !makesFile) {
+			return &usageError{fmt.Errorf("%s is for SQLite's files, and %s is a database of PostgreSQL's: use the server's own tools", cmd.Name(), o.name())}
+		}
+		return run(cmd, args)
+	}
+	return cmd
+}
+
 // hasWAL reports whether the database, which must be there, has a write-ahead
 // log: its header says so. It must be asked while this process has the file
 // not open: closing it here would give up SQLite's locks.
 // https://www.sqlite.org/fileformat2.html#file_format_version_numbers
 func (o *options) hasWAL() (wal bool, err error) {
+	if o.isPostgres() {
+		return true, nil // it is the server's to say what is there
+	}
 	file, err := os.Open(o.db)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("there is no database at %s: name one with --db, or make one with 'flashstore demo' or 'flashstore replay'", o.db)

@@ -110,7 +110,7 @@ func self() []string {
 
 // commandLine returns a call of flashstore on this database, to be copied.
 func (o *options) commandLine(args ...string) string {
-	words := slices.Concat(self(), args, []string{"--db", o.db})
+	words := slices.Concat(self(), args, []string{"--db", o.name()})
 	if o.prefix != "" {
 		words = append(words, "--prefix", o.prefix)
 	}

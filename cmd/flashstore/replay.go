@@ -28,7 +28,8 @@ repeated; the same ids with other content as conflicting; a line that breaks a
 rule as rejected. Those two are reported on standard error, nothing of them is
 stored, and the exit status is 1. An interrupted replay can be run again.`,
 		Example: `  flashstore replay class.jsonl
-  zcat class.jsonl.gz | flashstore replay --db class.db -`,
+  zcat class.jsonl.gz | flashstore replay --db class.db -
+  flashstore replay --db 'postgres://ann@db.example.org/class' class.jsonl`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			in, size, err := openInput(cmd, args[0])

@@ -1,0 +1,38 @@
+package storage
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// AsOf returns what was known of every fact of an operation at a moment, in
+// the order of the facts' spelling: a fold, by the store's rules, of the
+// answers whose ids are of that millisecond or before. An answer that arrived
+// late counts from the time in its id. It reads the user's log up to there,
+// so that it takes as long as their answers are many; for the present,
+// Operation is quicker. It returns an *InvalidError for a time before 1970 or
+// after 9999.
+func (s *Mastery) AsOf(ctx context.Context, userID int64, operation string, at time.Time) (stats []models.MasteryStat, err error) {
+	if at, err = checkTime("at", at); err != nil {
+		return nil, err
+	}
+	operation, _ = normalizeOperation(operation)
+	err = s.engine.read(ctx, func(u *unit) error {
+		stats, err = u.foldLog(u.raw(logUpTo, userID, operation, firstIDAfter(at)))
+		return err
+	})
+	return stats, err
+}
+
+var logUpTo = declare(selectLogged+` AND operation = CAST(? AS TEXT) AND id < ? ORDER BY id`,
+	"SEARCH answer_events USING PRIMARY KEY (user_id=? AND id<?)")
+
+// firstIDAfter returns what is greater than every id up to a millisecond, and
+// smaller than every later one.
+func firstIDAfter(at time.Time) (id models.ID) {
+	binary.BigEndian.PutUint64(id[:], uint64(at.UnixMilli()+1)<<16) // 48 bits are time
+	return id
+}

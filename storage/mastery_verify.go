@@ -1,0 +1,196 @@
+package storage
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// DifferenceKind says how a stored level differs from the answer log.
+type DifferenceKind string
+
+const (
+	// DifferenceMissing means that the log has answers to a fact of which
+	// nothing is stored.
+	DifferenceMissing DifferenceKind = "missing"
+	// DifferenceSurplus means that something is stored of a fact to which the
+	// log has no answer.
+	DifferenceSurplus DifferenceKind = "surplus"
+	// DifferenceDifferent means that the log makes it another level, or other
+	// sums.
+	DifferenceDifferent DifferenceKind = "different"
+)
+
+// MasteryDifference is one fact of one user of which another thing is stored
+// than the answer log says.
+type MasteryDifference struct {
+	UserID    int64               `json:"user_id"`
+	Operation string              `json:"operation"`
+	Fact      string              `json:"fact"`
+	Kind      DifferenceKind      `json:"kind"`
+	Stored    *models.MasteryStat `json:"stored"`   // nil: it is missing
+	Computed  *models.MasteryStat `json:"computed"` // nil: it is surplus
+}
+
+// String names every column that differs.
+func (d MasteryDifference) String() string {
+	var what []string
+	switch d.Kind {
+	case DifferenceMissing:
+		what = []string{fmt.Sprintf("nothing is stored, the log makes it level %s", d.Computed.MasteryLevel)}
+	case DifferenceSurplus:
+		what = []string{fmt.Sprintf("level %s is stored, the log has no answer", d.Stored.MasteryLevel)}
+	default:
+		computed := levelValues(*d.Computed)
+		for i, stored := range levelValues(*d.Stored) {
+			if stored != computed[i] {
+				what = append(what, fmt.Sprintf("%s is %v, the log makes it %v", levelColumns[i], stored, computed[i]))
+			}
+		}
+	}
+	return fmt.Sprintf("user %d, %s %s: %s", d.UserID, d.Operation, d.Fact, strings.Join(what, "; "))
+}
+
+// levelColumns are the names of what levelValues returns.
+var levelColumns = []string{
+	"user_id", "operation", "fact", "mastery_level", "last_delta", "last_answer_id",
+	"attempts", "correct_count", "total_response_ms", "last_response_time", "updated_at",
+}
+
+// Verify folds all answers of a user again, in the order of their ids and by
+// the store's rules, and compares what comes of it with what is stored (N8).
+// It returns where they differ, by operation and fact; nothing where all is
+// well. It reads one moment and changes nothing, takes as long as the user's
+// answers are many, and keeps as much in memory as their facts. It returns
+// ErrNotFound when there is no such user.
+func (s *Mastery) Verify(ctx context.Context, userID int64) (differences []MasteryDifference, err error) {
+	err = s.engine.snapshot(ctx, func(u *unit) error {
+		user, err := u.findUser(userByID, userID)
+		if err == nil && user == nil {
+			err = fmt.Errorf("user %d: %w", userID, ErrNotFound)
+		}
+		if err == nil {
+			differences, err = u.masteryDifferences(userID)
+		}
+		return err
+	})
+	return differences, err
+}
+
+// VerifyAll verifies all users, in the order of their ids, and calls fn with
+// each difference. Every user is read at a moment of their own, so that no
+// snapshot stays open for long; who leaves meanwhile is left out. It stops at
+// the first error of fn's and returns that one.
+func (s *Mastery) VerifyAll(ctx context.Context, fn func(MasteryDifference) error) error {
+	return s.engine.eachUser(ctx, func(userID int64) error {
+		differences, err := s.Verify(ctx, userID)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("verify the levels of user %d: %w", userID, err)
+		}
+		for _, d := range differences {
+			if err := fn(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// selectLogged names what a fold needs of an answer, in the order in which
+// scanLogged takes it.
+const selectLogged = `
+SELECT user_id, id, operation, fact, correct, response_time_ms, created_at
+FROM {answer_events} WHERE user_id = CAST(? AS BIGINT)`
+
+var logOfUser = declare(selectLogged+` ORDER BY id`,
+	"SEARCH answer_events USING PRIMARY KEY (user_id=?)")
+
+func scanLogged(rows *sql.Rows, e *models.AnswerEvent) error {
+	return rows.Scan(&e.UserID, &e.ID, &e.Operation, &e.Fact, &e.Correct, &e.ResponseTimeMS, (*millis)(&e.CreatedAt))
+}
+
+// foldLog folds the answers that a query of the log returns, one at a time,
+// and returns the levels by operation and fact.
+func (u *unit) foldLog(log *gorm.DB) (stats []models.MasteryStat, err error) {
+	folds := map[string]*fold{} // by operation
+	var e models.AnswerEvent
+	err = eachRow(log, func(rows *sql.Rows) error {
+		if err := scanLogged(rows, &e); err != nil {
+			return err
+		}
+		if folds[e.Operation] == nil {
+			folds[e.Operation] = newFold(u.cfg.Rules, nil)
+		}
+		folds[e.Operation].add(e)
+		return nil
+	})
+	if err != nil {
+		return nil, err // a part of the log is another level
+	}
+	for _, operation := range slices.Sorted(maps.Keys(folds)) {
+		stats = append(stats, folds[operation].stats()...)
+	}
+	return stats, nil
+}
+
+// masteryDifferences compares what is stored of a user with what the log says.
+func (u *unit) masteryDifferences(userID int64) ([]MasteryDifference, error) {
+	computed, err := u.foldLog(u.raw(logOfUser, userID))
+	if err != nil {
+		return nil, err
+	}
+	stored, err := scanRows(u.raw(masteryOfUser, userID), len(computed), scanMastery)
+	if err != nil {
+		return nil, err
+	}
+	return differencesOf(stored, computed), nil
+}
+
+// differencesOf compares two lists of a user's levels, both by operation and
+// fact.
+func differencesOf(stored, computed []models.MasteryStat) (differences []MasteryDifference) {
+	differ := func(kind DifferenceKind, stored, computed *models.MasteryStat) {
+		fact := cmp.Or(stored, computed)
+		differences = append(differences, MasteryDifference{
+			UserID: fact.UserID, Operation: fact.Operation, Fact: fact.Fact,
+			Kind: kind, Stored: stored, Computed: computed,
+		})
+	}
+	for len(stored) > 0 || len(computed) > 0 {
+		switch order := byFirstFact(stored, computed); {
+		case order < 0:
+			differ(DifferenceSurplus, &stored[0], nil)
+			stored = stored[1:]
+		case order > 0:
+			differ(DifferenceMissing, nil, &computed[0])
+			computed = computed[1:]
+		default:
+			if stored[0] != computed[0] {
+				differ(DifferenceDifferent, &stored[0], &computed[0])
+			}
+			stored, computed = stored[1:], computed[1:]
+		}
+	}
+	return differences
+}
+
+// byFirstFact compares the facts that two lists begin with. A list that has
+// ended is behind.
+func byFirstFact(a, b []models.MasteryStat) int {
+	if len(a) == 0 || len(b) == 0 {
+		return cmp.Compare(len(b), len(a))
+	}
+	return cmp.Or(strings.Compare(a[0].Operation, b[0].Operation), strings.Compare(a[0].Fact, b[0].Fact))
+}

@@ -1,0 +1,97 @@
+package storage
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/models"
+)
+
+// On a database that locks rows, whatever is computed from a user's rows is
+// computed with the user's row locked, until the commit: answers without a
+// session, too. Under READ COMMITTED each statement behind the lock sees what
+// the one before has committed, so that every change of one user is made as if
+// there were no others.
+//
+// All that one transaction needs is locked before anything is written, in one
+// order: seasons, users by their ids, session ids. Who settles a season locks
+// its row first.
+
+// errLost ends a transaction that others were ahead of: run again, it sees
+// what they have done. To hooks and writequeue it is a serialization failure.
+var errLost = lostError{}
+
+type lostError struct{}
+
+func (lostError) Error() string {
+	return "another transaction was first at this moment: run this one again from its start"
+}
+
+// SQLState is how PostgreSQL says so.
+func (lostError) SQLState() string { return "40001" }
+
+// rawLocking is raw for rows that are locked as they are read, where the
+// database locks rows.
+func (u *unit) rawLocking(q *query, lock string, args ...any) *gorm.DB {
+	if !u.locksRows {
+		return u.raw(q, args...)
+	}
+	return u.tx.Raw(u.texts[q]+" "+lock, args...)
+}
+
+// lockSeason is season for XP that is booked in it: nobody settles it until
+// the transaction's end, and so it must be there.
+func (u *unit) lockSeason(at time.Time) (models.Season, error) {
+	if !u.locksRows {
+		return u.season(at)
+	}
+	season := seasonOf(at, u.zone)
+	found, err := first[models.Season](u.rawLocking(seasonByID, "FOR SHARE", season.ID))
+	if err == nil && found == nil {
+		if err = u.keepSeasons([]models.Season{season}); err == nil {
+			found, err = first[models.Season](u.rawLocking(seasonByID, "FOR SHARE", season.ID))
+		}
+	}
+	if err == nil && found == nil {
+		err = errLost // it was made by another one and is not seen
+	}
+	return deref(found), err
+}
+
+// holdUsers locks users, in the order of their ids, where the database locks
+// rows.
+func (u *unit) holdUsers(ids []int64) error {
+	if !u.locksRows {
+		return nil
+	}
+	_, err := u.lockUsers(ids)
+	return err
+}
+
+// lockSessions keeps an id from being booked for two users at the same time,
+// which no index does there: a table that is distributed by user has none over
+// all of them.
+func (u *unit) lockSessions(ids []models.ID) error {
+	if !u.locksRows || len(ids) == 0 {
+		return nil
+	}
+	keys := make([]int64, len(ids))
+	for i, id := range ids {
+		keys[i] = int64(binary.BigEndian.Uint64(id[8:])) // the half that is by chance
+	}
+	for part := range slices.Chunk(distinct(keys), maxVariables) {
+		args := make([]any, len(part))
+		for i, key := range part {
+			args[i] = key
+		}
+		rows := strings.Repeat(", (CAST(? AS BIGINT))", len(part))[2:]
+		if err := u.tx.Exec("SELECT pg_advisory_xact_lock(ids.key) FROM (VALUES "+rows+") AS ids (key)", args...).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}

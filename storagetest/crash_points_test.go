@@ -1,0 +1,294 @@
+package storagetest_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flashstore/flashstore/models"
+	"github.com/flashstore/flashstore/storage"
+	"github.com/flashstore/flashstore/storagetest"
+)
+
+// lesson is when these answers were given, an hour before the store's present.
+var lesson = time.Date(2026, 5, 13, 15, 0, 0, 0, time.UTC)
+
+// idAt returns the id of a moment of the lesson.
+func idAt(second int) (id models.ID) {
+	at := lesson.Add(time.Duration(second) * time.Second)
+	binary.BigEndian.PutUint64(id[:8], uint64(at.UnixMilli())<<16|0x7000)
+	binary.BigEndian.PutUint64(id[8:], 1<<63)
+	return id
+}
+
+func answer(second int, fact string) storage.Answer {
+	at := lesson.Add(time.Duration(second) * time.Second)
+	return storage.Answer{ID: idAt(second), Fact: fact, Correct: true, ResponseMS: 100, At: at}
+}
+
+func session(userID int64, second int, answers ...storage.Answer) storage.Submission {
+	at := lesson.Add(time.Duration(second) * time.Second)
+	return storage.Submission{UserID: userID, ID: idAt(second), Operation: "addition", StartedAt: at, EndedAt: at, Answers: answers}
+}
+
+func single(a storage.Answer) storage.SingleAnswer {
+	return storage.SingleAnswer{Answer: a, Operation: "addition"}
+}
+
+func only[T any](_ T, err error) error { return err }
+
+// operations are what is interrupted at each of its statements.
+var operations = map[string]func() storagetest.Operation{
+	"Sessions.Submit": func() storagetest.Operation {
+		var ada models.User
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				ada, err = withUser(ctx, s)
+				return err
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"), answer(6, "8+7"), answer(7, "1+1"))))
+			},
+		}
+	},
+	// One answer is there already, and another one comes behind a later one.
+	"Sessions.Submit, late": func() storagetest.Operation {
+		var ada models.User
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				if ada, err = withUser(ctx, s); err != nil {
+					return err
+				}
+				sent := single(answer(6, "8+7"))
+				sent.SessionID = idAt(5)
+				return only(s.Answers.Append(ctx, ada.ID, sent, single(answer(90, "1+1"))))
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"), answer(6, "8+7"), answer(7, "1+1"))))
+			},
+		}
+	},
+	"Answers.Append": func() storagetest.Operation {
+		var ada models.User
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				if ada, err = withUser(ctx, s); err != nil {
+					return err
+				}
+				return only(s.Answers.Append(ctx, ada.ID, single(answer(90, "8+7"))))
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Answers.Append(ctx, ada.ID, single(answer(1, "8+7")), single(answer(2, "1+1"))))
+			},
+		}
+	},
+	"Shop.Purchase": func() storagetest.Operation {
+		var ada models.User
+		var hat models.ShopItem
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				ada, hat, err = withItem(ctx, s)
+				return err
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Shop.Purchase(ctx, ada.ID, hat.ID, idAt(1)))
+			},
+		}
+	},
+	"Shop.Equip": func() storagetest.Operation {
+		var ada models.User
+		var hat models.ShopItem
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				if ada, hat, err = withItem(ctx, s); err != nil {
+					return err
+				}
+				return only(s.Shop.Purchase(ctx, ada.ID, hat.ID, idAt(1)))
+			},
+			Do: func(ctx context.Context, s *storage.Store) error { return s.Shop.Equip(ctx, ada.ID, hat.ID) },
+		}
+	},
+	"Shop.Refund": func() storagetest.Operation {
+		var ada models.User
+		var hat models.ShopItem
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				if ada, hat, err = withItem(ctx, s); err != nil {
+					return err
+				}
+				return errors.Join(only(s.Shop.Purchase(ctx, ada.ID, hat.ID, idAt(1))), s.Shop.Equip(ctx, ada.ID, hat.ID))
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Shop.Refund(ctx, ada.ID, hat.ID, idAt(2)))
+			},
+		}
+	},
+	"Coins.Grant": func() storagetest.Operation {
+		var ada models.User
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				ada, err = withUser(ctx, s)
+				return err
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Coins.Grant(ctx, ada.ID, idAt(1), 25, "quest", ""))
+			},
+		}
+	},
+	"Users.Erase": func() storagetest.Operation {
+		var ada models.User
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				if ada, err = withUser(ctx, s); err != nil {
+					return err
+				}
+				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"))))
+			},
+			Do: func(ctx context.Context, s *storage.Store) error { return only(s.Users.Erase(ctx, ada.ID)) },
+		}
+	},
+	"Leagues.Settle": func() storagetest.Operation {
+		var week models.Season
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) error {
+				for n := range int64(5) {
+					user, err := s.Users.Create(ctx, storage.NewUser{UID: fmt.Sprint("user-", n)})
+					if err != nil {
+						return err
+					}
+					if week, err = s.Leagues.BookXP(ctx, user.ID, 10*n, lesson.AddDate(0, 0, -7)); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+			Do: func(ctx context.Context, s *storage.Store) error { return only(s.Leagues.Settle(ctx, week.ID)) },
+		}
+	},
+	"Shop.Put": func() storagetest.Operation {
+		return storagetest.Operation{
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Shop.Put(ctx, models.ShopItem{Slug: "hat", Slot: "head", Price: 60, Active: true}))
+			},
+		}
+	},
+	"Users.Create": func() storagetest.Operation {
+		return storagetest.Operation{
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Users.Create(ctx, storage.NewUser{UID: "ada", Email: "ada@example.org"}))
+			},
+		}
+	},
+	"Leagues.BookXP": func() storagetest.Operation {
+		var ada models.User
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				ada, err = withUser(ctx, s)
+				return err
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Leagues.BookXP(ctx, ada.ID, 30, lesson))
+			},
+		}
+	},
+	"Rollups.Run": func() storagetest.Operation {
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) error {
+				for n := range 3 {
+					user, err := s.Users.Create(ctx, storage.NewUser{UID: fmt.Sprint("user-", n)})
+					if err != nil {
+						return err
+					}
+					if _, err := s.Answers.Append(ctx, user.ID, single(answer(1, "8+7")), single(answer(2, "1+1"))); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+			Do: func(ctx context.Context, s *storage.Store) error { return only(s.Rollups.Run(ctx)) },
+		}
+	},
+}
+
+func withUser(ctx context.Context, s *storage.Store) (models.User, error) {
+	return s.Users.Create(ctx, storage.NewUser{UID: "ada"})
+}
+
+func withItem(ctx context.Context, s *storage.Store) (user models.User, item models.ShopItem, err error) {
+	if user, err = withUser(ctx, s); err != nil {
+		return user, item, err
+	}
+	item, err = s.Shop.Put(ctx, models.ShopItem{Slug: "hat", Slot: "head", Price: 60, Active: true})
+	return user, item, err
+}
+
+func TestCrashPoints(t *testing.T) {
+	for _, engine := range engines {
+		if engine.name == "SQLite in memory" || engine.name == "PostgreSQL behind a pooler" {
+			continue // the same transactions as those of a file, or in another protocol
+		}
+		for name, op := range operations {
+			t.Run(name+" on "+engine.name, func(t *testing.T) { storagetest.CrashPoints(t, engine.open, op()) })
+		}
+	}
+}
+
+// faulty are operations that CrashPoints must find fault with, and what it says.
+var faulty = map[string]struct {
+	says string
+	do   func(context.Context, *storage.Store) error
+}{
+	"HalfIsStored": {"a part of the operation is stored", func(ctx context.Context, s *storage.Store) error {
+		return errors.Join(
+			only(s.Users.Ensure(ctx, storage.NewUser{UID: "ada"})),
+			only(s.Users.Ensure(ctx, storage.NewUser{UID: "bob"})))
+	}},
+	"NotAgain": {"run again, ends with", func(ctx context.Context, s *storage.Store) error {
+		if err := only(s.Users.Create(ctx, storage.NewUser{UID: "ada"})); err != nil {
+			return err
+		}
+		return only(s.Users.Get(ctx, 1))
+	}},
+	"SomethingElse": {"leaves something else", func(ctx context.Context, s *storage.Store) error {
+		user, err := s.Users.Ensure(ctx, storage.NewUser{UID: "ada"})
+		if err != nil {
+			return err
+		}
+		if err := only(s.Leagues.BookXP(ctx, user.ID, 1, lesson)); err != nil { // and once more behind an error
+			return err
+		}
+		return only(s.Leagues.All(ctx))
+	}},
+	"Silent": {"says nothing of it", func(ctx context.Context, s *storage.Store) error {
+		_, _ = s.Users.Ensure(ctx, storage.NewUser{UID: "ada"})
+		return nil
+	}},
+	"ReadsOnly": {"writes nothing", func(ctx context.Context, s *storage.Store) error { return only(s.Leagues.All(ctx)) }},
+}
+
+const faultyEnv = "STORAGETEST_FAULTY"
+
+// A test that must fail fails in a process of its own.
+func TestCrashPoints_Faulty(t *testing.T) {
+	if name := os.Getenv(faultyEnv); name != "" {
+		storagetest.CrashPoints(t, engines[0].open, storagetest.Operation{Do: faulty[name].do})
+		return
+	}
+	for name, want := range faulty {
+		t.Run(name, func(t *testing.T) {
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrashPoints_Faulty$")
+			child.Env = append(os.Environ(), faultyEnv+"="+name)
+			said, err := child.CombinedOutput()
+			var failed *exec.ExitError
+			if !errors.As(err, &failed) || !strings.Contains(string(said), want.says) {
+				t.Errorf("got %v and %s, want that %s", err, said, want.says)
+			}
+		})
+	}
+}

@@ -1,0 +1,19 @@
+// Package storagetest shows that package storage keeps its promises on a
+// database: another driver, version or pool than the project itself tests on,
+// or an application's own callbacks and settings.
+//
+//	func TestStorage(t *testing.T) {
+//		storagetest.Exercise(t, func(t *testing.T) *gorm.DB {
+//			db, err := gorm.Open(postgres.Open(newDatabase(t)), &gorm.Config{})
+//			…
+//			return db
+//		})
+//	}
+//
+// Exercise runs the promises of the API; CrashPoints fails an operation at each
+// of its statements and looks at what is left. Both call open for every part,
+// and need a database of its own each time, in which nothing is stored and the
+// store is not in use. What open has opened is its own to close, with
+// t.Cleanup. They write to no table but the store's, and they wait for nothing
+// but the database.
+package storagetest
