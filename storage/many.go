@@ -24,9 +24,6 @@ func (s *Users) GetMany(ctx context.Context, ids []int64) (users []models.User, 
 	return users, err
 }
 
-var usersByID = declare(`SELECT * FROM {users} WHERE id IN ?`,
-	"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
-
 // inOrder returns the found users in the order of ids.
 func inOrder(ids []int64, found []models.User) []models.User {
 	byID := make(map[int64]*models.User, len(found))

@@ -356,11 +356,18 @@ func TestPostgres_Protocol(t *testing.T) {
 	}
 }
 
-// With other lanes, and in an application's own isolation, totals are exact.
+// With other lanes, and where a database has another isolation than READ
+// COMMITTED for all transactions, totals are exact.
 func TestPostgres_Lanes(t *testing.T) {
-	for _, lanes := range []int{1, 2, 16} {
-		t.Run(fmt.Sprint(lanes), func(t *testing.T) {
-			f := MustOpenStores(t, 1, func(s *setup) { s.store.Queue.Lanes = lanes })[0]
+	for _, test := range []struct {
+		lanes     int
+		isolation string
+	}{{1, "read committed"}, {2, "read committed"}, {16, "read committed"}, {4, "repeatable read"}, {4, "serializable"}} {
+		t.Run(fmt.Sprint(test.lanes, " ", test.isolation), func(t *testing.T) {
+			f := MustOpen(t, func(s *setup) {
+				s.path = pgtest.Server(t).Schema(t) + " default_transaction_isolation='" + test.isolation + "'"
+				s.store.Queue.Lanes = test.lanes
+			})
 			users := MustUsers(t, f, 3)
 			must(t, errors.Join(atOnce(48, func(i int) error {
 				return errors.Join(

@@ -125,6 +125,8 @@ func (s *Users) one(ctx context.Context, q *query, key any) (user models.User, e
 var (
 	userByID = declare(`SELECT * FROM {users} WHERE id = ?`,
 		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
+	usersByID = declare(`SELECT * FROM {users} WHERE id IN ? ORDER BY id`,
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
 	userByUID = declare(`SELECT * FROM {users} WHERE uid = ?`,
 		"SEARCH users USING INDEX idx_users_uid (uid=?)")
 	userByEmail = declare(`SELECT * FROM {users} WHERE email = ?`,
@@ -141,8 +143,7 @@ func (u *unit) findUser(q *query, key any) (*models.User, error) {
 // lockUser returns a user whom nobody else changes until the transaction's
 // end: SQLite's writer is alone, PostgreSQL locks the row.
 func (u *unit) lockUser(id int64) (*models.User, error) {
-	lock := clause.Locking{Strength: clause.LockingStrengthUpdate}
-	user, err := first[models.User](u.table(models.User{}).Clauses(lock).Where("id = ?", id))
+	user, err := first[models.User](u.rawLocking(userByID, "FOR UPDATE", id))
 	if err == nil && user == nil {
 		err = fmt.Errorf("user %d: %w", id, ErrNotFound)
 	}
@@ -152,9 +153,8 @@ func (u *unit) lockUser(id int64) (*models.User, error) {
 // lockUsers is lockUser for several, in the order of their ids. Those who do
 // not exist are left out.
 func (u *unit) lockUsers(ids []int64) ([]models.User, error) {
-	lock := clause.Locking{Strength: clause.LockingStrengthUpdate}
 	return find[models.User](distinct(ids), func(part []int64) *gorm.DB {
-		return u.table(models.User{}).Clauses(lock).Where("id IN ?", part).Order("id")
+		return u.rawLocking(usersByID, "FOR UPDATE", part)
 	})
 }
 

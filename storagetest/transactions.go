@@ -52,7 +52,10 @@ func inTransactionInterrupted(t *testing.T, k kit) {
 	must(t, fault.install(k.db))
 	for _, method := range []func(s *storage.Store) error{
 		func(s *storage.Store) error { _, err := s.Sessions.Submit(t.Context(), in); return err },
-		func(s *storage.Store) error { _, err := s.Shop.Purchase(t.Context(), ada.ID, hat.ID, idAt(noon, 1)); return err },
+		func(s *storage.Store) error {
+			_, err := s.Shop.Purchase(t.Context(), ada.ID, hat.ID, idAt(noon, 1))
+			return err
+		},
 	} {
 		met := true
 		for point := 1; met; point++ {
