@@ -146,3 +146,12 @@ func TestPostgresRefused(t *testing.T) {
 		}
 	}
 }
+
+// Who makes a file of its own does not mind that the environment names a
+// server's database; who reads one does.
+func TestPostgresOfTheEnvironment(t *testing.T) {
+	t.Setenv("DATABASE_PATH", "postgres://localhost:1/class")
+	t.Setenv("TMPDIR", t.TempDir())
+	call(t, "demo").must(t, 0)
+	call(t, "stats").must(t, 2).says(t, "is for SQLite's files")
+}
