@@ -37,7 +37,7 @@ type checkpoints struct {
 	open  context.Context     // ends with Close
 	end   context.CancelFunc
 	pages int          // left in the log, at which a checkpoint begins
-	long  int          // in the log, at which a writer finishes it; 0: not known yet
+	long  int          // in the log, at which a writer finishes it; 0: not known yet. The writer's alone, as most is
 	most  int          // that long becomes
 	stuck atomic.Int64 // the log's length when a checkpoint was of no use, or -1
 }

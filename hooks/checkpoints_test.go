@@ -97,28 +97,38 @@ func TestCheckpointsThatAreNotDue(t *testing.T) {
 }
 
 // Without a pause among the writers the log begins from its start all the
-// same.
+// same; where each commit is synced, it is short at first.
 func TestCheckpointsKeepTheLogShort(t *testing.T) {
-	db, path, told := newHeard(t, hooks.Config{})
-	const statements, pages = 200, 200
-	const most = 64 << 20 // the log gets 60 MiB, and what a statement writes
-	must(t, atOnce(4, func(int) error {
-		for range statements / 4 {
-			if err := addPages(db, pages); err != nil {
-				return err
+	const pages = 200 // of a statement
+	for _, test := range []struct {
+		durability hooks.Durability
+		statements int
+		most       int64 // bytes of the log, with what a statement writes
+	}{
+		{hooks.Balanced, 200, 64 << 20},
+		{hooks.Safe, 50, 24 << 20},
+	} {
+		t.Run(test.durability.String(), func(t *testing.T) {
+			db, path, told := newHeard(t, hooks.Config{Durability: test.durability})
+			must(t, atOnce(4, func(i int) error {
+				for range (test.statements + i) / 4 {
+					if err := addPages(db, pages); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+			mustCount(t, db, int64(test.statements*pages))
+			if got := size(t, path+"-wal"); got > test.most {
+				t.Errorf("the log has grown to %d bytes, of %d written", got, test.statements*pages*page)
 			}
-		}
-		return nil
-	}))
-	mustCount(t, db, statements*pages)
-	if got := size(t, path+"-wal"); got > most {
-		t.Errorf("the log has grown to %d bytes, of %d written", got, statements*pages*page)
+			must(t, mustPool(t, db).Close())
+			if len(told) == 0 {
+				t.Fatal("no checkpoint was made")
+			}
+			mustCount(t, openPlain(t, path, quiet()), int64(test.statements*pages))
+		})
 	}
-	must(t, mustPool(t, db).Close())
-	if len(told) == 0 {
-		t.Fatal("no checkpoint was made")
-	}
-	mustCount(t, openPlain(t, path, quiet()), statements*pages)
 }
 
 // What a reader keeps in the log is not tried again at each commit.
