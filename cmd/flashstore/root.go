@@ -64,8 +64,8 @@ func newRoot() *cobra.Command {
 		Short: "The storage of FlashMath on SQLite: try it, fill it, look into it, keep it",
 		Long: `The storage of FlashMath on SQLite: try it, fill it, look into it, keep it.
 
-For replay, migrate and board, --db may be a database of PostgreSQL's as well:
-postgres://user@host/name.
+For replay, migrate, copy and board, --db may be a database of PostgreSQL's as
+well: postgres://user@host/name.
 
 The exit status is 0 for success, 1 for a failure or a finding, and 2 for a
 call that makes no sense.`,

@@ -64,7 +64,7 @@ func TestUsageErrors(t *testing.T) {
 // What is not there is said to be not there, and not made.
 func TestMissingDatabase(t *testing.T) {
 	for _, args := range []string{
-		"migrate down", "migrate status", "board", "stats", "check", "checkpoint", "vacuum", "vacuum --incremental", "backup copy.db",
+		"migrate down", "migrate status", "board", "stats", "advise", "check", "checkpoint", "vacuum", "vacuum --incremental", "backup copy.db",
 	} {
 		t.Run(args, func(t *testing.T) {
 			path := tempDB(t)
@@ -86,8 +86,8 @@ func TestHelp(t *testing.T) {
 		t.Errorf("without a command it says\n%s", bare.stdout)
 	}
 	for _, name := range []string{
-		"demo", "replay", "migrate", "migrate up", "migrate down", "migrate status",
-		"board", "stats", "check", "checkpoint", "vacuum", "backup",
+		"demo", "replay", "migrate", "migrate up", "migrate down", "migrate status", "copy",
+		"board", "stats", "advise", "check", "checkpoint", "vacuum", "backup",
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := call(t, append(strings.Fields(name), "--help")...).must(t, 0).quiet(t)
