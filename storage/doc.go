@@ -9,8 +9,10 @@
 //
 // On SQLite it brings the hooks plugin along, and it migrates its tables at
 // start-up. On PostgreSQL, opened with gorm.io/driver/postgres, everything is
-// the same; how the two differ inside is in row_locks.go and postgres.go. Each noun is a field of Store; store.In(tx) is the same API inside
-// of a transaction of the caller's. Everything is safe for concurrent use,
-// every method takes the context first and honours it, and every error says
-// what happened to what: bad input is an *InvalidError and changes nothing.
+// the same; how the two differ inside is in row_locks.go and postgres.go.
+//
+// Each noun is a field of Store; store.In(tx) is the same API inside of a
+// transaction of the caller's. Everything is safe for concurrent use, every
+// method takes the context first and honours it, and every error says what
+// happened to what: bad input is an *InvalidError and changes nothing.
 package storage

@@ -59,9 +59,8 @@ func (s *Store) Name() string { return Name }
 // Initialize looks whether the database can hold the store, brings hooks
 // along on SQLite, and applies what migrations are pending. On PostgreSQL it
 // asks first whether ids can be written, and returns a *ProtocolError where
-// they cannot. A database that is
-// refused is as it was; after a later error hooks stays in use. It is called
-// by db.Use.
+// they cannot. A database that is refused is as it was; after a later error
+// hooks stays in use. It is called by db.Use.
 func (s *Store) Initialize(db *gorm.DB) error {
 	cfg := s.engine.cfg
 	if err := cfg.validate(); err != nil {
@@ -111,9 +110,9 @@ func (s *Store) bringHooks(db *gorm.DB) error {
 }
 
 // Close writes the times that Users.Touch keeps, waits for what is being
-// written, refuses what comes later with writequeue.ErrClosed, and closes the connections that the store opened: those
-// of the hooks plugin, where it brought it along. It may be called more than
-// once.
+// written, refuses what comes later with writequeue.ErrClosed, and closes the
+// connections that the store opened: those of the hooks plugin, where it
+// brought it along. It may be called more than once.
 func (s *Store) Close() error {
 	var err error
 	if s.engine.queue != nil {
