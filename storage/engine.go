@@ -124,10 +124,14 @@ func (e *engine) snapshot(ctx context.Context, fn func(*unit) error) error {
 		&sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 }
 
-// read runs fn where a single query is all of it.
+// read runs fn where a single query is all of it. It may run at a replica, where
+// the application has any; transactions stay at the primary.
 func (e *engine) read(ctx context.Context, fn func(*unit) error) error {
-	if e.db == nil {
+	switch {
+	case e.db == nil:
 		return ErrNotInUse
+	case e.mustBeFresh(ctx):
+		return e.snapshot(ctx, fn)
 	}
 	return fn(e.unitUnder(ctx, e.db))
 }

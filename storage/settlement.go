@@ -69,6 +69,7 @@ func (e *EarlierSeasonError) Error() string {
 // *EarlierSeasonError while an earlier one is not settled, and ErrNotFound
 // when nobody played in it: then there is nothing to settle.
 func (s *Leagues) Settle(ctx context.Context, seasonID int64) (result SettleResult, err error) {
+	ctx = Fresh(ctx)
 	err = s.engine.read(ctx, func(u *unit) error { // most are settled: no need to wait for the writer
 		result.Season, err = u.storedSeason(seasonID)
 		return err
@@ -122,7 +123,7 @@ func (s *Leagues) SettleDue(ctx context.Context) (results []SettleResult, err er
 
 // firstDue returns the first season that has ended and is not settled, or 0.
 func (s *Leagues) firstDue(ctx context.Context) (id int64, err error) {
-	err = s.engine.read(ctx, func(u *unit) error {
+	err = s.engine.read(Fresh(ctx), func(u *unit) error {
 		return u.raw(dueSeason, seasonOf(u.now, u.zone).ID, u.now.UnixMilli()).Scan(&id).Error
 	})
 	return id, err

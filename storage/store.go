@@ -62,6 +62,9 @@ func (s *Store) Name() string { return Name }
 // they cannot. A database that is refused is as it was; after a later error
 // hooks stays in use. It is called by db.Use.
 func (s *Store) Initialize(db *gorm.DB) error {
+	if s.engine.db != nil {
+		return ErrInUse
+	}
 	cfg := s.engine.cfg
 	if err := cfg.validate(); err != nil {
 		return err

@@ -1,0 +1,85 @@
+package storage_test
+
+import (
+	"database/sql"
+	"errors"
+	"testing"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+	"gorm.io/plugin/dbresolver"
+
+	"github.com/flashstore/flashstore/internal/pgtest"
+	"github.com/flashstore/flashstore/models"
+	"github.com/flashstore/flashstore/storage"
+)
+
+// Reads go to a replica, which is behind, but for those that must see what was
+// written.
+func TestPostgres_Replica(t *testing.T) {
+	server := pgtest.Server(t)
+	replica := server.Replica(t)
+	dsn := server.Database(t)
+	replica.CatchUp(t)
+	f := &fixture{db: MustOpenGORM(t, dsn, &gorm.Config{Logger: logger.Discard}), clock: &clock{}}
+	f.clock.Set(noon)
+	f.Store = storage.New(storage.Config{Now: f.clock.Now})
+	resolver := dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{postgres.Open(replica.DSN(dsn))}})
+	must(t, f.db.Use(resolver))
+	must(t, f.db.Use(f.Store))
+	t.Cleanup(func() {
+		must(t, f.Close())
+		must(t, resolver.Call(func(pool gorm.ConnPool) error { return pool.(*sql.DB).Close() }))
+	})
+	ada := MustUser(t, f.Store, "ada")
+	replica.CatchUp(t)
+	behind := MustOpenGORM(t, replica.DSN(dsn), &gorm.Config{Logger: logger.Discard})
+	stop(t, behind)
+
+	MustSubmit(t, f.Store, session(ada.ID, 0, right(1, "8+7", 0)))
+	now, err := f.Users.Get(storage.Fresh(ctx), ada.ID)
+	must(t, err)
+	if now.TotalXP == ada.TotalXP {
+		t.Fatalf("a fresh read has %d XP", now.TotalXP)
+	}
+	equal(t, MustGet(t, f.Store, ada.ID), ada)
+	must(t, f.db.Transaction(func(tx *gorm.DB) error {
+		equal(t, MustGet(t, f.In(tx), ada.ID), now)
+		return nil
+	}))
+	f.clock.Set(noon.AddDate(0, 0, 7))
+	results, err := f.Leagues.SettleDue(ctx) // at the replica there is no season
+	must(t, err)
+	equal(t, len(results), 1)
+	equal(t, results[0].Participants, int64(1))
+
+	MustExec(t, behind, "SELECT pg_wal_replay_resume()")
+	replica.CatchUp(t)
+	var settled models.Season
+	must(t, behind.Take(&settled, "id = ?", int64(thisSeason)).Error)
+	equal(t, MustGet(t, f.Store, ada.ID).TotalXP, now.TotalXP)
+}
+
+// The other way round the replica's connections would be given to the store.
+func TestStore_ErrInUse(t *testing.T) {
+	f := MustOpen(t)
+	other := MustOpenGORM(t, newPath(t), &gorm.Config{Logger: logger.Discard})
+	if err := other.Use(f.Store); !errors.Is(err, storage.ErrInUse) {
+		t.Errorf("got error %v, want %v", err, storage.ErrInUse)
+	}
+	MustUser(t, f.Store, "ada")
+	equal(t, MustInt(t, f.db, "SELECT count(*) FROM users"), int64(1))
+}
+
+// stop keeps a replica where it is.
+func stop(t *testing.T, behind *gorm.DB) {
+	t.Helper()
+	MustExec(t, behind, "SELECT pg_wal_replay_pause()")
+	MustExec(t, behind, `
+DO $$ BEGIN
+	WHILE pg_get_wal_replay_pause_state() <> 'paused' LOOP
+		PERFORM pg_sleep(0.002); -- there is no event for it
+	END LOOP;
+END $$`)
+}
