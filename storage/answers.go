@@ -68,7 +68,7 @@ func (s *Answers) Recent(ctx context.Context, userID int64, limit int) (answers 
 
 var (
 	recentAnswers = declare(`
-SELECT user_id, id, session_id, operation, fact, correct, response_time_ms, created_at
+SELECT `+answerColumns+`
 FROM {answer_events} WHERE user_id = CAST(? AS BIGINT)
 ORDER BY id DESC LIMIT CAST(? AS BIGINT)`,
 		"SEARCH answer_events USING PRIMARY KEY (user_id=?)")
@@ -91,10 +91,14 @@ func scanAnswer(rows *sql.Rows, e *models.AnswerEvent) error {
 // of them overflows.
 const maxResponseMS = 1 << 40
 
+// answerColumns are the columns in the order in which logAnswers gives and
+// scanAnswer takes them.
+const answerColumns = "user_id, id, session_id, operation, fact, correct, response_time_ms, created_at"
+
 // insertAnswers writes answers to the log. One whose id is there is left out.
 var insertAnswers = declareInsert(`
 INSERT INTO {answer_events}
-  (user_id, id, session_id, operation, fact, correct, response_time_ms, created_at) VALUES`,
+  (`+answerColumns+`) VALUES`,
 	`(?, ?, ?, ?, ?, ?, ?, ?)`, `
 ON CONFLICT DO NOTHING`)
 

@@ -65,7 +65,7 @@ func (b *batch) book(jobs []*job) error {
 // add books one booking in memory.
 func (b *batch) add(in booking) (out booked, err error) {
 	user, known := b.users[in.userID]
-	if !known && (b.careful || b.locksRows || in.session != nil || in.league != nil) {
+	if !known && b.needsUser(in) {
 		return out, fmt.Errorf("user %d: %w", in.userID, ErrNotFound)
 	}
 	if in.session != nil {
@@ -89,6 +89,12 @@ func (b *batch) add(in booking) (out booked, err error) {
 	b.addAnswers(fresh)
 	out.appended = AppendReceipt{Booked: len(fresh), Repeated: len(in.events) - len(fresh)}
 	return out, nil
+}
+
+// needsUser reports whether a booking's user is read before it: answers alone
+// change no row of theirs, and a user who does not exist is met by the database.
+func (b *batch) needsUser(in booking) bool {
+	return b.careful || b.locksRows || in.session != nil || in.league != nil
 }
 
 // fresh returns the events that are not in the log yet. One that is there with
@@ -172,7 +178,7 @@ func (b *batch) load(jobs []*job) error {
 	var sessions []models.ID
 	for _, j := range jobs {
 		in := j.In
-		if b.careful || b.locksRows || in.session != nil || in.league != nil {
+		if b.needsUser(in) {
 			users = append(users, in.userID)
 		}
 		if in.session != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/flashstore/flashstore/models"
@@ -67,14 +66,11 @@ const (
 // user.
 func (s *Users) Dashboard(ctx context.Context, userID int64) (dashboard Dashboard, err error) {
 	err = s.engine.snapshot(ctx, func(u *unit) error {
-		user, err := u.findUser(userByID, userID)
-		if err == nil && user == nil {
-			err = fmt.Errorf("user %d: %w", userID, ErrNotFound)
-		}
+		user, err := u.user(userByID, userID)
 		if err != nil {
 			return err
 		}
-		dashboard = Dashboard{At: u.now, User: *user}
+		dashboard = Dashboard{At: u.now, User: user}
 		return firstError(
 			func() error { return u.dashboardSeason(&dashboard) },
 			func() error { return u.dashboardPractice(&dashboard) },

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
-	"fmt"
 	"io"
 
 	"gorm.io/gorm/schema"
@@ -36,7 +36,7 @@ type Export struct {
 func (s *Users) Export(ctx context.Context, userID int64) (out Export, err error) {
 	err = s.engine.snapshot(ctx, func(u *unit) error {
 		out = Export{}
-		if out.User, err = u.exportedUser(userID); err != nil {
+		if out.User, err = u.user(userByID, userID); err != nil {
 			return err
 		}
 		return firstError(
@@ -69,7 +69,7 @@ func (s *Users) ExportTo(ctx context.Context, userID int64, w io.Writer) error {
 }
 
 func (u *unit) exportTo(userID int64, w io.Writer) error {
-	user, err := u.exportedUser(userID)
+	user, err := u.user(userByID, userID)
 	if err != nil {
 		return err
 	}
@@ -111,14 +111,6 @@ var (
 		"SEARCH coin_ledger USING PRIMARY KEY (user_id=?)")
 )
 
-func (u *unit) exportedUser(userID int64) (models.User, error) {
-	user, err := u.findUser(userByID, userID)
-	if err == nil && user == nil {
-		err = fmt.Errorf("user %d: %w", userID, ErrNotFound)
-	}
-	return deref(user), err
-}
-
 // gather returns a step that reads a user's rows of a table, of which there
 // may be none: an empty list, not null.
 func gather[T any](u *unit, q *query, userID int64, into *[]T) func() error {
@@ -131,26 +123,22 @@ func gather[T any](u *unit, q *query, userID int64, into *[]T) func() error {
 // stream returns a step that writes a user's rows of a table as they come.
 func stream[T schema.Tabler](u *unit, q *query, userID int64, out *jsonWriter) func() error {
 	return func() error {
-		rows, err := u.raw(q, userID).Rows()
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
 		out.text(",")
 		out.key(*new(T))
 		out.text("[")
-		for first := true; rows.Next() && out.err == nil; first = false {
+		before := ""
+		err := eachRow(u.raw(q, userID), func(rows *sql.Rows) error {
 			var row T
 			if err := u.tx.ScanRows(rows, &row); err != nil {
 				return err
 			}
-			if !first {
-				out.text(",")
-			}
+			out.text(before)
 			out.value(row)
-		}
+			before = ","
+			return out.err
+		})
 		out.text("]")
-		return cmp.Or(rows.Err(), out.err)
+		return cmp.Or(err, out.err)
 	}
 }
 

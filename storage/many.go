@@ -13,7 +13,7 @@ import (
 // given twice comes twice (P7).
 func (s *Users) GetMany(ctx context.Context, ids []int64) (users []models.User, err error) {
 	reading := s.engine.read
-	if len(ids) > maxVariables-16 {
+	if len(ids) > maxPart {
 		reading = s.engine.snapshot // more than one statement
 	}
 	err = reading(ctx, func(u *unit) error {

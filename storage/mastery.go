@@ -78,10 +78,13 @@ func weaker(a, b models.MasteryStat) int {
 	)
 }
 
-// selectMastery names the columns in the order in which scanMastery takes them.
+// masteryColumns are the columns in the order in which levelValues gives and
+// scanMastery takes them.
+const masteryColumns = "user_id, operation, fact, mastery_level, last_delta, last_answer_id, " +
+	"attempts, correct_count, total_response_ms, last_response_time, updated_at"
+
 const selectMastery = `
-SELECT user_id, operation, fact, mastery_level, last_delta, last_answer_id,
-  attempts, correct_count, total_response_ms, last_response_time, updated_at
+SELECT ` + masteryColumns + `
 FROM {mastery_stats} `
 
 var (

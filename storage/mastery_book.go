@@ -123,8 +123,7 @@ ON CONFLICT (user_id, operation, fact) DO UPDATE SET
 const (
 	insertLevels = `
 INSERT INTO {mastery_stats}
-  (user_id, operation, fact, mastery_level, last_delta, last_answer_id,
-   attempts, correct_count, total_response_ms, last_response_time, updated_at) VALUES`
+  (` + masteryColumns + `) VALUES`
 	levelRow = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 

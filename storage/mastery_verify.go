@@ -61,10 +61,7 @@ func (d MasteryDifference) String() string {
 }
 
 // levelColumns are the names of what levelValues returns.
-var levelColumns = []string{
-	"user_id", "operation", "fact", "mastery_level", "last_delta", "last_answer_id",
-	"attempts", "correct_count", "total_response_ms", "last_response_time", "updated_at",
-}
+var levelColumns = strings.Split(masteryColumns, ", ")
 
 // Verify folds all answers of a user again, in the order of their ids and by
 // the store's rules, and compares what comes of it with what is stored (N8).
@@ -74,13 +71,10 @@ var levelColumns = []string{
 // ErrNotFound when there is no such user.
 func (s *Mastery) Verify(ctx context.Context, userID int64) (differences []MasteryDifference, err error) {
 	err = s.engine.snapshot(ctx, func(u *unit) error {
-		user, err := u.findUser(userByID, userID)
-		if err == nil && user == nil {
-			err = fmt.Errorf("user %d: %w", userID, ErrNotFound)
+		if _, err := u.user(userByID, userID); err != nil {
+			return err
 		}
-		if err == nil {
-			differences, err = u.masteryDifferences(userID)
-		}
+		differences, err = u.masteryDifferences(userID)
 		return err
 	})
 	return differences, err

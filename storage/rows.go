@@ -66,11 +66,15 @@ func find[T, V any](values []V, query func(part []V) *gorm.DB) ([]T, error) {
 	})
 }
 
-// inParts reads with values in parts that one statement can bind, leaving room
-// for a few more variables, and gathers the rows.
+// maxPart is how many values of a list one statement binds: there is room for a
+// few more variables.
+const maxPart = maxVariables - 16
+
+// inParts reads with values in parts that one statement can bind and gathers
+// the rows.
 func inParts[T, V any](values []V, read func(part []V) ([]T, error)) ([]T, error) {
 	var all []T
-	for part := range slices.Chunk(values, maxVariables-16) {
+	for part := range slices.Chunk(values, maxPart) {
 		rows, err := read(part)
 		if err != nil {
 			return nil, err

@@ -15,24 +15,34 @@ import (
 // its columns: scan takes them by their position. expected is how many rows
 // to make room for; there may be more.
 func scanRows[T any](tx *gorm.DB, expected int, scan func(*sql.Rows, *T) error) (list []T, err error) {
-	rows, err := tx.Rows()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	err = eachRow(tx, func(rows *sql.Rows) error {
 		if list == nil {
 			list = make([]T, 0, expected)
 		}
 		list = append(list, *new(T)) // and read in its place: a variable would be one more allocation
-		if err := scan(rows, &list[len(list)-1]); err != nil {
-			return nil, err
-		}
-	}
-	if err := rows.Err(); err != nil {
+		return scan(rows, &list[len(list)-1])
+	})
+	if err != nil {
 		return nil, err // some rows are not a shorter list
 	}
 	return list, nil
+}
+
+// eachRow runs a query and hands on its rows one at a time, so that what it
+// needs does not grow with them. scan must not ask the database: on PostgreSQL
+// the connection is busy with the rows.
+func eachRow(tx *gorm.DB, scan func(*sql.Rows) error) (err error) {
+	rows, err := tx.Rows()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err() // some rows are not all of them
 }
 
 // expectedRows is how many rows to make room for where up to limit may come:

@@ -112,11 +112,7 @@ func (s *Users) List(ctx context.Context, after int64, limit int) (users []model
 
 func (s *Users) one(ctx context.Context, q *query, key any) (user models.User, err error) {
 	err = s.engine.read(ctx, func(u *unit) error {
-		found, err := u.findUser(q, key)
-		if err == nil && found == nil {
-			err = fmt.Errorf("user %v: %w", key, ErrNotFound)
-		}
-		user = deref(found)
+		user, err = u.user(q, key)
 		return err
 	})
 	return user, err
@@ -138,6 +134,15 @@ var (
 // findUser returns a user, or nil where there is none.
 func (u *unit) findUser(q *query, key any) (*models.User, error) {
 	return first[models.User](u.raw(q, key))
+}
+
+// user returns a user, or ErrNotFound.
+func (u *unit) user(q *query, key any) (models.User, error) {
+	user, err := u.findUser(q, key)
+	if err == nil && user == nil {
+		err = fmt.Errorf("user %v: %w", key, ErrNotFound)
+	}
+	return deref(user), err
 }
 
 // lockUser returns a user whom nobody else changes until the transaction's

@@ -89,20 +89,7 @@ func TestReplayPostgres(t *testing.T) {
 // Several replays to one server at once book each line once.
 func TestReplayPostgresAtOnce(t *testing.T) {
 	server := postgresURL(t)
-	said := make(chan outcome)
-	for range 3 {
-		go func() {
-			said <- callWith(t.Context(), string(classRecording), "replay", "--json", "--db", server, "-")
-		}()
-	}
-	var booked, repeated int
-	for range 3 {
-		got := tallied(t, (<-said).must(t, 0))
-		booked, repeated = booked+got.Booked, repeated+got.Repeated
-	}
-	if booked != 82 || repeated != 2*82 {
-		t.Errorf("%d lines are booked and %d repeated, want 82 and %d", booked, repeated, 2*82)
-	}
+	mustReplayAtOnce(t, server)
 	file := tempDB(t)
 	callWith(t.Context(), string(classRecording), "replay", "--db", file, "-").must(t, 0)
 	for _, what := range []string{"users", "sessions", "answer_events", "mastery_stats", "league_participants"} {

@@ -230,10 +230,18 @@ func TestReplaySpellings(t *testing.T) {
 // Several replays at once book each line once.
 func TestReplayAtOnce(t *testing.T) {
 	path := tempDB(t)
+	mustReplayAtOnce(t, path)
+	call(t, "check", "--db", path).must(t, 0)
+}
+
+// mustReplayAtOnce replays the class three times at once into a database, and
+// fails unless each line is booked once.
+func mustReplayAtOnce(t *testing.T, db string) {
+	t.Helper()
 	said := make(chan outcome)
 	for range 3 {
 		go func() {
-			said <- callWith(t.Context(), string(classRecording), "replay", "--json", "--db", path, "-")
+			said <- callWith(t.Context(), string(classRecording), "replay", "--json", "--db", db, "-")
 		}()
 	}
 	var booked, repeated int
@@ -244,7 +252,6 @@ func TestReplayAtOnce(t *testing.T) {
 	if booked != 82 || repeated != 2*82 {
 		t.Errorf("%d lines are booked and %d repeated, want 82 and %d", booked, repeated, 2*82)
 	}
-	call(t, "check", "--db", path).must(t, 0)
 }
 
 func TestReplayText(t *testing.T) {

@@ -1,28 +1,6 @@
 package storage
 
-import (
-	"context"
-	"database/sql"
-
-	"gorm.io/gorm"
-)
-
-// eachRow runs a query and hands on its rows one at a time, so that what it
-// needs does not grow with them. scan must not ask the database: on PostgreSQL
-// the connection is busy with the rows.
-func eachRow(tx *gorm.DB, scan func(*sql.Rows) error) (err error) {
-	rows, err := tx.Rows()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err() // some rows are not all of them
-}
+import "context"
 
 // userPage is how many ids of users are read at once.
 const userPage = 500
