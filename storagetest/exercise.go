@@ -8,9 +8,11 @@ import (
 
 // Exercise runs the promises of package storage's API against new databases
 // that open returns, each promise as a subtest on one of its own: submit once,
-// conflicts, the order of arrival, coins that never go below zero, the shop,
-// one rule for a board, a rank and a window, cursors, rollups, the caller's
-// transactions, and concurrent writers to exact totals.
+// conflicts, the order of arrival, mastery that the log proves, coins that never
+// go below zero and whose ledger proves them, the shop, one rule for a board, a
+// rank and a window, cursors, seasons that settle exactly once, rollups,
+// dashboards, leaving, the caller's transactions, and concurrent writers to exact
+// totals.
 func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
 	t.Helper()
 	for _, promise := range []struct {
@@ -18,14 +20,29 @@ func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		keep func(t *testing.T, k kit)
 	}{
 		{"Users", users},
+		{"Users/Finding", finding},
+		{"Users/Presence", presence},
+		{"Users/Dashboard", dashboard},
+		{"Users/Leaving", leaving},
 		{"SubmitOnce", submitOnce},
 		{"Conflicts", conflicts},
 		{"OrderOfArrival", orderOfArrival},
 		{"AppendThenSubmit", appendThenSubmit},
+		{"Mastery/Log", masteryFromLog},
+		{"Mastery/AsOf", masteryAsOf},
 		{"Purchase", purchase},
+		{"Refund", refund},
+		{"Loadouts", loadouts},
+		{"Grants", grants},
+		{"Economy", economy},
 		{"CoinsNeverBelowZero", coinsNeverBelowZero},
 		{"OneRule", oneRule},
 		{"Cursors", cursors},
+		{"Seasons/Settled", settledOnce},
+		{"Seasons/Missed", missedWeeks},
+		{"Seasons/LateXP", lateXP},
+		{"Seasons/Needs", needs},
+		{"Seasons/Bell", bell},
 		{"Rollups", rollups},
 		{"InTransaction", inTransaction},
 		{"InTransaction/Failing", inTransactionFailing},

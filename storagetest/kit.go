@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,11 +16,14 @@ import (
 	"github.com/flashstore/flashstore/storage"
 )
 
-// noon is the present time of the store's clock: a Wednesday, in the season
-// that began on Sunday, May 10.
+// noon is the present time of the store's clock, where a promise does not move
+// it: a Wednesday, in the season that began on Sunday, May 10.
 var noon = time.Date(2026, 5, 13, 16, 0, 0, 0, time.UTC)
 
-const thisSeason = 20260510
+const (
+	thisSeason = 20260510
+	lastSeason = 20260503
+)
 
 // lesson is when the first answer was given.
 var lesson = noon.Add(-time.Hour)
@@ -27,13 +31,22 @@ var lesson = noon.Add(-time.Hour)
 // kit is a store in use.
 type kit struct {
 	*storage.Store
-	db *gorm.DB
+	db    *gorm.DB
+	clock *clock
 }
+
+// clock is the store's. It stands still until it is set.
+type clock struct{ at atomic.Pointer[time.Time] }
+
+func (c *clock) set(at time.Time) { c.at.Store(&at) }
+func (c *clock) now() time.Time   { return *c.at.Load() }
 
 // use puts a store on a new database. It is closed with the test.
 func use(t *testing.T, open func(t *testing.T) *gorm.DB) kit {
 	t.Helper()
-	k := kit{db: open(t), Store: storage.New(storage.Config{Now: func() time.Time { return noon }})}
+	k := kit{db: open(t), clock: &clock{}}
+	k.clock.set(noon)
+	k.Store = storage.New(storage.Config{Now: k.clock.now})
 	must(t, k.db.Use(k.Store))
 	t.Cleanup(func() { must(t, k.Close()) })
 	users, err := k.Users.List(t.Context(), 0, 1)
