@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -9,6 +10,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(settlerEnv); path != "" {
+		os.Exit(settlerMain(path))
+	}
 	// GORM's store of prepared statements never ends its goroutine
 	// (go-gorm/gorm#7832); one test opens a database with it.
 	goleak.VerifyTestMain(pgtest.Main(m), goleak.IgnoreTopFunction("gorm.io/gorm/internal/lru.NewLRU[...].func1"))
