@@ -1,6 +1,7 @@
 package migrations_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,16 +12,18 @@ import (
 )
 
 func TestDown(t *testing.T) {
+	latest := slices.Clone(history)
+	slices.Reverse(latest)
 	tests := []struct {
 		name  string
 		steps int
 		want  []string // in the order they are rolled back
 	}{
-		{"one", 1, []string{shop}},
-		{"two", 2, []string{shop, practice}},
-		{"all", 0, []string{shop, practice}},
-		{"fewer than none", -1, []string{shop, practice}},
-		{"more than there are", 99, []string{shop, practice}},
+		{"one", 1, latest[:1]},
+		{"two", 2, latest[:2]},
+		{"all", 0, latest},
+		{"fewer than none", -1, latest},
+		{"more than there are", 99, latest},
 	}
 	for _, stack := range stacks {
 		for _, test := range tests {
@@ -83,7 +86,10 @@ func TestT12_RowsOfOtherTables(t *testing.T) {
 			mustUp(t, db, none)
 			addCustomers(t, at, "", 1, 2)
 			want := rowsOf(t, at)
-			mustDown(t, db, none, 1)
+			mustDown(t, db, none, len(history)-1)
+			for i, row := range want["users"] { // the column of a later one
+				want["users"][i] = strings.TrimSuffix(row, "|1")
+			}
 			for _, table := range []string{"shop_items", "inventory", "loadouts", "coin_ledger"} {
 				delete(want, table)
 			}

@@ -24,9 +24,13 @@ import (
 )
 
 const (
-	practice = "0001_practice"
-	shop     = "0002_shop"
+	practice     = "0001_practice"
+	shop         = "0002_shop"
+	userVersions = "0007_versions"
 )
+
+// history are all of them, in their order.
+var history = []string{practice, shop, userVersions}
 
 var (
 	none     = migrations.Config{}

@@ -48,15 +48,18 @@ func lockAdvisory(tx *gorm.DB, prefix string) error {
 	return nil
 }
 
+const typeText = `bigint|boolean|bytea|double precision|numeric\(\d+,\d+\)|text|uuid`
+
 var (
 	tableText  = regexp.MustCompile(`(?s)CREATE TABLE \{(\w+)\} \(\n(.*?)\n\)`)
-	columnText = regexp.MustCompile(`(?m)^    (\w+) +(bigint|boolean|bytea|double precision|numeric\(\d+,\d+\)|text|uuid)[ ,]?`)
+	columnText = regexp.MustCompile(`(?m)^    (\w+) +(` + typeText + `)[ ,]?`)
+	addedText  = regexp.MustCompile(`(?m)^ALTER TABLE \{(\w+)\} ADD COLUMN (\w+) +(` + typeText + `)[ ;]`)
 )
 
 // madeByText reads the tables off the scripts' text: there is no database in
 // memory to run them on, and a look must not write. A script that goes beyond
-// CREATE TABLE is to be understood here first: until then Check refuses what
-// Up has made.
+// CREATE TABLE and ALTER TABLE … ADD COLUMN is to be understood here first:
+// until then Check refuses what Up has made.
 func madeByText(_ *dialect, scripts []string, prefix string) (map[string]string, error) {
 	columns := map[string][]string{}
 	for _, script := range scripts {
@@ -65,6 +68,9 @@ func madeByText(_ *dialect, scripts []string, prefix string) (map[string]string,
 			for _, column := range columnText.FindAllStringSubmatch(table[2], -1) {
 				columns[name] = append(columns[name], column[1]+" "+column[2])
 			}
+		}
+		for _, added := range addedText.FindAllStringSubmatch(script, -1) {
+			columns[prefix+added[1]] = append(columns[prefix+added[1]], added[2]+" "+added[3])
 		}
 	}
 	return inOneText(columns), nil

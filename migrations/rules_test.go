@@ -38,7 +38,7 @@ func TestRules(t *testing.T) {
 			// A second item that nobody has, and a user who has nothing.
 			run(t, at, "", `
 				INSERT INTO shop_items SELECT 2, 'boots', name, description, 'feet', rarity, price, asset_value, active FROM shop_items;
-				INSERT INTO users SELECT 3, 'uid-3', NULL, name, 1, 0, 0, 1, 0, 0, 0 FROM users WHERE id = 1;`)
+				INSERT INTO users SELECT 3, 'uid-3', NULL, name, 1, 0, 0, 1, 0, 0, 0, 1 FROM users WHERE id = 1;`)
 			db := openSQL(t, at)
 			want := contentsOf(t, at)
 			for _, test := range slices.Concat(broken, pick(at, brokenOnSQLite, brokenOnPostgres)) {
@@ -62,6 +62,7 @@ var broken = []breach{
 	{"coins below 0", "UPDATE users SET coins = -1", brokenCheck},
 	{"XP below 0", "UPDATE users SET total_xp = -1", brokenCheck},
 	{"level 0", "UPDATE users SET level = 0", brokenCheck},
+	{"version 0", "UPDATE users SET version = 0", brokenCheck},
 	{"empty uid", "UPDATE users SET uid = ''", brokenCheck},
 	{"uid twice", "UPDATE users SET uid = 'uid-1'", brokenUnique},
 	{"empty e-mail", "UPDATE users SET email = ''", brokenCheck},

@@ -23,11 +23,15 @@ var sealed = map[string]string{
 	"postgres/0001_practice.up.sql":   "4f60be96cbf4d55774ae806635728a284eafcd0541cbe7749bda03f1eb90ded4",
 	"postgres/0002_shop.down.sql":     "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
 	"postgres/0002_shop.up.sql":       "7602c56137fe193baa017e6f640a94960cd084c30a875db9bf671e05bf85976b",
+	"postgres/0007_versions.down.sql": "f9a9ddd9f026390898b607bb1b1be3f4d1bb82f8fb6b4272fd05282bd72f9ba3",
+	"postgres/0007_versions.up.sql":   "a74e05c1cb302e8791f7f181a2eabe388b1aa5608828d4c2fa38912a2eed5225",
 
 	"sqlite/0001_practice.down.sql": "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
 	"sqlite/0001_practice.up.sql":   "6d497b84c6bac431a898e9b9a0a4e6f960151b47ea7671aa14e1c250f2faee80",
 	"sqlite/0002_shop.down.sql":     "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
 	"sqlite/0002_shop.up.sql":       "08648784397585087e2d096d16fbf757ab32ba49589311e983d54372b3d140a3",
+	"sqlite/0007_versions.down.sql": "f9a9ddd9f026390898b607bb1b1be3f4d1bb82f8fb6b4272fd05282bd72f9ba3",
+	"sqlite/0007_versions.up.sql":   "e4e2b9e1deafa9e3370b521516b9e5c44db5e449fc32f4305d1176375b22a59c",
 }
 
 func TestMigrationsAreSealed(t *testing.T) {
@@ -72,14 +76,16 @@ func TestUpDownUp(t *testing.T) {
 	}
 }
 
-// mustBePart fails unless part is less than all of whole and nothing else.
+// mustBePart fails unless part is less than all of whole and nothing else: a
+// table of it may lack columns that were added to it.
 func mustBePart(t *testing.T, whole, part map[string]string) {
 	t.Helper()
-	if len(part) >= len(whole) {
-		t.Errorf("%d of %d objects are left", len(part), len(whole))
+	if maps.Equal(part, whole) {
+		t.Errorf("all of %d objects are left", len(part))
 	}
 	for name, text := range part {
-		if whole[name] != text {
+		without, _, _ := strings.Cut(text, "\n)") // SQLite adds a column there, PostgreSQL at the end
+		if whole[name] != text && !(strings.HasPrefix(name, "table ") && strings.HasPrefix(whole[name], without)) {
 			t.Errorf("%s is %q, want %q", name, text, whole[name])
 		}
 	}

@@ -18,7 +18,7 @@ func TestUp(t *testing.T) {
 		t.Run(stack.name, func(t *testing.T) {
 			db := stack.open(t, stack.new(t))
 			result := mustUp(t, db, none)
-			if diff := cmp.Diff([]string{practice, shop}, versions(result)); diff != "" {
+			if diff := cmp.Diff(history, versions(result)); diff != "" {
 				t.Errorf("applied (-want +got)\n%s", diff)
 			}
 			var sum time.Duration
@@ -82,7 +82,7 @@ func TestStatusAndCheck(t *testing.T) {
 	for _, stack := range engines {
 		t.Run(stack.name, func(t *testing.T) {
 			db := stack.open(t, stack.new(t))
-			pending := []migrations.State{{Version: practice}, {Version: shop}}
+			pending := []migrations.State{{Version: practice}, {Version: shop}, {Version: userVersions}}
 			mustHaveStatus(t, db, pending)
 			mustBePending(t, db)
 
@@ -100,7 +100,7 @@ func TestStatusAndCheck(t *testing.T) {
 			must(t, migrations.Check(t.Context(), db, none))
 
 			mustDown(t, db, none, 1)
-			mustHaveStatus(t, db, []migrations.State{states[0], {Version: shop}})
+			mustHaveStatus(t, db, []migrations.State{states[0], states[1], {Version: userVersions}})
 			mustBePending(t, db)
 		})
 	}
@@ -128,7 +128,7 @@ func TestUpInsideOfATransaction(t *testing.T) {
 			at := stack.new(t)
 			taken := errors.New("taken back")
 			err := stack.open(t, at).Transaction(func(tx *gorm.DB) error {
-				if got := mustUp(t, tx, none); len(got.Steps) != 2 {
+				if got := mustUp(t, tx, none); len(got.Steps) != len(history) {
 					t.Errorf("applied %v", versions(got))
 				}
 				must(t, migrations.Check(t.Context(), tx, none))
@@ -186,7 +186,7 @@ func TestNamingStrategy(t *testing.T) {
 			t.Errorf("%s was applied at %v", state.Version, state.AppliedAt)
 		}
 	}
-	if got := mustDown(t, db, none, 0); len(got.Steps) != 2 {
+	if got := mustDown(t, db, none, 0); len(got.Steps) != len(history) {
 		t.Errorf("rolled back %v", versions(got))
 	}
 }

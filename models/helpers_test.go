@@ -53,7 +53,7 @@ var (
 // that what is not written or not read shows.
 func newUser(uid string) models.User {
 	return models.User{
-		UID: uid, Email: uid + "@example.org", Name: "Ada", Level: 2, TotalXP: 1234, Coins: 105, LeagueID: 3,
+		UID: uid, Email: uid + "@example.org", Name: "Ada", Level: 2, TotalXP: 1234, Coins: 105, LeagueID: 3, Version: 4,
 		CreatedAt: noon, UpdatedAt: noon.Add(time.Hour), LastActiveAt: noon.Add(time.Minute),
 	}
 }

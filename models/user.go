@@ -13,6 +13,7 @@ type User struct {
 	Coins        int64     `gorm:"column:coins" json:"coins"`                                // the balance that coin_ledger proves
 	LeagueID     int64     `gorm:"column:league_id" json:"league_id"`                        // where the next season is played
 	CreatedAt    time.Time `gorm:"column:created_at;serializer:flashstore_millis;autoCreateTime:false" json:"created_at"`
+	Version      int64     `gorm:"column:version" json:"version"` // from 1, of e-mail, name and what is worn
 	UpdatedAt    time.Time `gorm:"column:updated_at;serializer:flashstore_millis;autoUpdateTime:false" json:"updated_at"`
 	LastActiveAt time.Time `gorm:"column:last_active_at;serializer:flashstore_millis" json:"last_active_at"` // end of the latest session or last touch, not before CreatedAt
 }

@@ -58,8 +58,9 @@ func (s *Shop) CheckLoadouts(ctx context.Context) (findings []LoadoutFinding, er
 
 // RepairLoadouts repairs what CheckLoadouts finds, each user in a transaction
 // of their own: what is owned moves to its own slot where that is empty; all
-// else is taken off. It returns what it did, and may be called again at any
-// time: where there is nothing to repair it writes nothing.
+// else is taken off. Who was repaired is of the next version. It returns what
+// it did, and may be called again at any time: where there is nothing to repair
+// it writes nothing.
 func (s *Shop) RepairLoadouts(ctx context.Context) (repairs []LoadoutRepair, err error) {
 	findings, err := s.CheckLoadouts(ctx)
 	if err != nil {
@@ -117,12 +118,18 @@ func scanLoadoutFinding(rows *sql.Rows, f *LoadoutFinding) error {
 // repairLoadout repairs what a user wears. All of it is taken off before
 // anything is put on, so that two items in each other's slots change places.
 func (u *unit) repairLoadout(userID int64) (repairs []LoadoutRepair, err error) {
-	if _, err := u.lockUsers([]int64{userID}); err != nil { // who may be gone
+	users, err := u.lockUsers([]int64{userID}) // who may be gone
+	if err != nil {
 		return nil, err
 	}
 	findings, err := u.wornWrongly(userID, userID)
 	if err != nil {
 		return nil, err
+	}
+	if len(findings) > 0 && len(users) > 0 {
+		if err := u.saveChange(&users[0]); err != nil {
+			return nil, err
+		}
 	}
 	for _, f := range findings {
 		err := u.table(models.Loadout{}).Where("user_id = CAST(? AS BIGINT) AND slot = ?", userID, f.Slot).

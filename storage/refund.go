@@ -16,9 +16,10 @@ type RefundReceipt struct {
 }
 
 // Refund undoes a purchase in one transaction: the item leaves the inventory
-// and the slot that it is worn in, and the price that was paid for it comes
-// back, whatever it costs today. The item can be bought again, with a purchase
-// id of its own: the one that was refunded stays used up (ErrConflict).
+// and the slot that it is worn in, which makes the user's next version, and the
+// price that was paid for it comes back, whatever it costs today. The item can
+// be bought again, with a purchase id of its own: the one that was refunded
+// stays used up (ErrConflict).
 //
 // refundID is made by the caller, version 7: the same refund again returns the
 // first receipt, Repeated, and changes nothing, even where the item was bought
@@ -62,17 +63,26 @@ func (u *unit) refund(userID, itemID int64, refundID models.ID) (RefundReceipt, 
 	return u.takeBack(user, *item, *owned, refundID)
 }
 
-// takeBack takes the item, which leaves its slot by the foreign key, and gives
-// the coins.
+// takeBack takes the item off, takes it, and gives the coins.
 func (u *unit) takeBack(user *models.User, item models.ShopItem, owned models.InventoryItem, refundID models.ID) (RefundReceipt, error) {
 	paid := entry{id: refundID, delta: owned.PricePaid, reason: ReasonRefund, reference: item.Slug}
+	changed := []string{"coins", "updated_at"}
 	err := firstError(
+		func() error {
+			off := u.table(models.Loadout{}).Where("user_id = CAST(? AS BIGINT) AND item_id = CAST(? AS BIGINT)", user.ID, item.ID).
+				Delete(&models.Loadout{})
+			if off.RowsAffected > 0 {
+				user.Version++
+				changed = append(changed, "version")
+			}
+			return off.Error
+		},
 		func() error {
 			return u.table(owned).Where("user_id = CAST(? AS BIGINT) AND item_id = CAST(? AS BIGINT)", user.ID, item.ID).
 				Delete(&models.InventoryItem{}).Error
 		},
 		func() error { _, err := u.creditNew(user, paid); return err },
-		func() error { return u.saveUser(user, "coins", "updated_at") },
+		func() error { return u.saveUser(user, changed...) },
 	)
 	if err != nil {
 		return RefundReceipt{}, err

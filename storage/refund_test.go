@@ -36,7 +36,7 @@ func TestShop_Refund(t *testing.T) {
 
 		got := MustRefund(t, f.Store, user.ID, hat.ID, idAt(noon, 20))
 		equal(t, got, storage.RefundReceipt{Item: hat, Refunded: 60, Balance: 90})
-		user.Coins, user.UpdatedAt = 90, later
+		user.Coins, user.UpdatedAt, user.Version = 90, later, 4 // worn twice, taken off once
 		equal(t, MustGet(t, f.Store, user.ID), user)
 		entries, err := f.Coins.Ledger(ctx, user.ID, 0, 1)
 		must(t, err)

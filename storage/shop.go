@@ -99,20 +99,20 @@ func (s *Shop) Purchase(ctx context.Context, userID, itemID int64, purchaseID mo
 }
 
 // Equip puts an item that the user owns into its slot, in the place of what
-// is there. It returns ErrNotFound or ErrNotOwned.
-func (s *Shop) Equip(ctx context.Context, userID, itemID int64) error {
-	return s.engine.write(ctx, func(u *unit) error { return u.equip(userID, itemID) })
+// is there: the user is of the next version then. Worn already, it changes
+// nothing. It returns ErrNotFound, ErrNotOwned, or a *VersionError where the user
+// does not meet a condition, of which there may be none: IfVersion makes one.
+//
+// As with Users.Update, it is repeatable without conditions.
+func (s *Shop) Equip(ctx context.Context, userID, itemID int64, only ...Condition) error {
+	return s.engine.write(ctx, func(u *unit) error { return u.equip(userID, itemID, only) })
 }
 
-// Unequip empties a slot. It returns ErrNotFound when there is no such user.
-func (s *Shop) Unequip(ctx context.Context, userID int64, slot string) error {
-	return s.engine.write(ctx, func(u *unit) error {
-		if _, err := u.lockUser(userID); err != nil {
-			return err
-		}
-		return u.table(models.Loadout{}).Where("user_id = CAST(? AS BIGINT) AND slot = ?", userID, storable(strings.TrimSpace(slot))).
-			Delete(&models.Loadout{}).Error
-	})
+// Unequip empties a slot: the user is of the next version then. Where the slot
+// is empty it changes nothing. It returns ErrNotFound when there is no such
+// user, and what Equip returns of conditions.
+func (s *Shop) Unequip(ctx context.Context, userID int64, slot string, only ...Condition) error {
+	return s.engine.write(ctx, func(u *unit) error { return u.unequip(userID, strings.TrimSpace(slot), only) })
 }
 
 // Inventory returns what a user owns, by item id, and which of it they wear
@@ -131,6 +131,8 @@ var (
 		"SEARCH shop_items USING INDEX idx_shop_items_slug (slug=?)")
 	ownedItem = declare(`SELECT * FROM {inventory} WHERE user_id = CAST(? AS BIGINT) AND item_id = ?`,
 		"SEARCH inventory USING PRIMARY KEY (user_id=? AND item_id=?)")
+	wornInSlot = declare(`SELECT * FROM {loadouts} WHERE user_id = CAST(? AS BIGINT) AND slot = CAST(? AS TEXT)`,
+		"SEARCH loadouts USING PRIMARY KEY (user_id=? AND slot=?)")
 	purchaseByID = declare(`SELECT * FROM {inventory} WHERE user_id = CAST(? AS BIGINT) AND purchase_id = ?`,
 		"SEARCH inventory USING INDEX idx_inventory_purchase (user_id=? AND purchase_id=?)")
 	inventoryOfUser = declare(`
@@ -220,8 +222,9 @@ func (u *unit) boughtBefore(before models.InventoryItem, item models.ShopItem) (
 	return receipt, err
 }
 
-func (u *unit) equip(userID, itemID int64) error {
-	if _, err := u.lockUser(userID); err != nil {
+func (u *unit) equip(userID, itemID int64, only []Condition) error {
+	user, err := u.lockUserIf(userID, only)
+	if err != nil {
 		return err
 	}
 	item, err := u.item(itemID)
@@ -235,12 +238,32 @@ func (u *unit) equip(userID, itemID int64) error {
 	if owned == nil {
 		return fmt.Errorf("item %q: %w", item.Slug, ErrNotOwned)
 	}
+	before, err := first[models.Loadout](u.raw(wornInSlot, userID, item.Slot))
+	if err != nil || before != nil && before.ItemID == itemID {
+		return err
+	}
 	upsert := clause.OnConflict{
 		Columns:   []clause.Column{{Name: "user_id"}, {Name: "slot"}},
 		DoUpdates: clause.AssignmentColumns([]string{"item_id"}),
 	}
 	row := models.Loadout{UserID: userID, Slot: item.Slot, ItemID: itemID}
-	return u.table(row).Clauses(upsert).Create(&row).Error
+	if err := u.table(row).Clauses(upsert).Create(&row).Error; err != nil {
+		return err
+	}
+	return u.saveChange(user)
+}
+
+func (u *unit) unequip(userID int64, slot string, only []Condition) error {
+	user, err := u.lockUserIf(userID, only)
+	if err != nil {
+		return err
+	}
+	emptied := u.table(models.Loadout{}).Where("user_id = CAST(? AS BIGINT) AND slot = ?", userID, storable(slot)).
+		Delete(&models.Loadout{})
+	if emptied.Error != nil || emptied.RowsAffected == 0 {
+		return emptied.Error
+	}
+	return u.saveChange(user)
 }
 
 // item returns an item, or ErrNotFound.

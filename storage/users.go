@@ -31,6 +31,18 @@ type NewUser struct {
 type UserUpdate struct {
 	Email *string // "" takes the e-mail away
 	Name  *string
+
+	// IfVersion is the models.User.Version that the change is made of: where
+	// the user is of another one, it is refused. By default, nil, whatever the
+	// version is. See storage.IfVersion.
+	IfVersion *int64
+}
+
+func (c UserUpdate) conditions() []Condition {
+	if c.IfVersion == nil {
+		return nil
+	}
+	return []Condition{IfVersion(*c.IfVersion)}
 }
 
 // Create stores a new user at level 1, in the lowest league, with the coins
@@ -86,8 +98,13 @@ func (s *Users) ByEmail(ctx context.Context, email string) (models.User, error) 
 	return s.one(ctx, userByEmail, normalizeEmail(email))
 }
 
-// Update changes a user and returns it as it is then. It returns ErrNotFound,
-// or ErrTaken when another user has the e-mail.
+// Update changes a user and returns it as it is then, of the next version where
+// anything is different. It returns ErrNotFound, ErrTaken when another user has
+// the e-mail, or a *VersionError; then nothing has changed.
+//
+// It is repeatable without IfVersion. With it, a call that is repeated because
+// its answer was lost meets its own change: the *VersionError says to read
+// again, and what is read has the change.
 func (s *Users) Update(ctx context.Context, id int64, change UserUpdate) (user models.User, err error) {
 	err = s.engine.write(ctx, func(u *unit) error {
 		user, err = u.updateUser(id, change)
@@ -164,7 +181,7 @@ func (u *unit) lockUsers(ids []int64) ([]models.User, error) {
 }
 
 // userColumns is the number of columns of users.
-const userColumns = 11
+const userColumns = 12
 
 // saveProgress writes what sessions have brought locked users.
 func (u *unit) saveProgress(users []models.User) error {
@@ -181,7 +198,7 @@ func (u *unit) createUser(in NewUser) (models.User, error) {
 	}
 	user := models.User{
 		UID: strings.TrimSpace(in.UID), Email: normalizeEmail(in.Email), Name: strings.TrimSpace(in.Name),
-		Level: u.cfg.Rules.level(0), LeagueID: lowestLeague,
+		Level: u.cfg.Rules.level(0), LeagueID: lowestLeague, Version: 1,
 		CreatedAt: u.now, UpdatedAt: u.now, LastActiveAt: u.now,
 	}
 	if user.UID == "" {
@@ -205,7 +222,7 @@ func (u *unit) createUser(in NewUser) (models.User, error) {
 }
 
 func (u *unit) updateUser(id int64, change UserUpdate) (models.User, error) {
-	user, err := u.lockUser(id)
+	user, err := u.lockUserIf(id, change.conditions())
 	if err != nil {
 		return models.User{}, err
 	}
@@ -222,8 +239,11 @@ func (u *unit) updateUser(id int64, change UserUpdate) (models.User, error) {
 	if err := u.checkFree(userByEmail, email, id); err != nil {
 		return models.User{}, fmt.Errorf("e-mail %q: %w", email, err)
 	}
+	if email != user.Email || name != user.Name {
+		user.Version++
+	}
 	user.Email, user.Name, user.UpdatedAt = email, name, u.now
-	err = u.saveUser(user, "email", "name", "updated_at")
+	err = u.saveUser(user, "email", "name", "version", "updated_at")
 	if isUniqueViolated(err) { // another process was first, at this moment
 		err = fmt.Errorf("e-mail %q: %w", email, ErrTaken)
 	}

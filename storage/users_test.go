@@ -20,7 +20,7 @@ func TestUsers_Create(t *testing.T) {
 		must(t, err)
 		equal(t, user, models.User{
 			ID: 1, UID: "ada", Email: "ada@example.org", Name: "Ada",
-			Level: 1, Coins: 100, LeagueID: 1,
+			Level: 1, Coins: 100, LeagueID: 1, Version: 1,
 			CreatedAt: noon, UpdatedAt: noon, LastActiveAt: noon,
 		})
 		equal(t, MustGet(t, f.Store, user.ID), user)
@@ -192,6 +192,9 @@ func TestUsers_Update(t *testing.T) {
 	} {
 		t.Run("OK/"+test.name, func(t *testing.T) {
 			f, want := open(t)
+			if test.email != want.Email || test.told != want.Name {
+				want.Version = 2
+			}
 			want.Email, want.Name, want.UpdatedAt = test.email, test.told, later
 			got, err := f.Users.Update(ctx, want.ID, test.change)
 			must(t, err)

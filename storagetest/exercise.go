@@ -9,7 +9,7 @@ import (
 // Exercise runs the promises of package storage's API against new databases
 // that open returns, each promise as a subtest on one of its own: submit once,
 // conflicts, the order of arrival, mastery that the log proves, coins that never
-// go below zero and whose ledger proves them, the shop, one rule for a board, a
+// go below zero and whose ledger proves them, the shop, versions, one rule for a board, a
 // rank and a window, cursors, seasons that settle exactly once, rollups,
 // dashboards, leaving, the caller's transactions, and concurrent writers to exact
 // totals.
@@ -36,6 +36,7 @@ func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		{"Grants", grants},
 		{"Economy", economy},
 		{"CoinsNeverBelowZero", coinsNeverBelowZero},
+		{"Versions", versions},
 		{"OneRule", oneRule},
 		{"Cursors", cursors},
 		{"Seasons/Settled", settledOnce},

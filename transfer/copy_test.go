@@ -286,7 +286,7 @@ func TestForeignTarget(t *testing.T) {
 		"a user's place": {"users", func(t *testing.T, target *school) { exec(t, target, "UPDATE users SET uid = 'another' WHERE id = 2") }},
 		"other users only": {"users", func(t *testing.T, target *school) {
 			exec(t, target, "DELETE FROM users")
-			exec(t, target, `INSERT INTO users SELECT 5, 'x', NULL, 'X', 1, 0, 0, 1, 0, 0, 0`)
+			exec(t, target, `INSERT INTO users SELECT 5, 'x', NULL, 'X', 1, 0, 0, 1, 0, 0, 0, 1`)
 		}},
 	} {
 		for engineName, engine := range engines {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"testing"
@@ -9,7 +10,13 @@ import (
 )
 
 // history are the migrations in their order.
-var history = []string{"0001_practice", "0002_shop"}
+var history = []string{"0001_practice", "0002_shop", "0007_versions"}
+
+func reversed(list []string) []string {
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return list
+}
 
 func steps(tb testing.TB, o outcome) (versions []string) {
 	tb.Helper()
@@ -45,25 +52,25 @@ func TestMigrate(t *testing.T) {
 	if got := steps(t, call(t, "migrate", "up", "--json", "--db", path).must(t, 0).quiet(t)); !slices.Equal(got, history) {
 		t.Errorf("up did %v, want %v", got, history)
 	}
-	if got := applied(t, path); got != 2 {
-		t.Errorf("%d are applied, want 2", got)
+	if got := applied(t, path); got != len(history) {
+		t.Errorf("%d are applied, want %d", got, len(history))
 	}
 	if got := steps(t, call(t, "migrate", "up", "--json", "--db", path).must(t, 0)); len(got) != 0 {
 		t.Errorf("a second up did %v", got)
 	}
-	if got := steps(t, call(t, "migrate", "down", "--json", "--db", path).must(t, 0)); !slices.Equal(got, history[1:]) {
+	if got := steps(t, call(t, "migrate", "down", "--json", "--db", path).must(t, 0)); !slices.Equal(got, history[len(history)-1:]) {
 		t.Errorf("down did %v, want the last one", got)
 	}
-	if got := applied(t, path); got != 1 {
-		t.Errorf("%d are applied, want 1", got)
+	if got := applied(t, path); got != len(history)-1 {
+		t.Errorf("%d are applied, want %d", got, len(history)-1)
 	}
 	call(t, "migrate", "up", "--db", path).must(t, 0)
-	if got := steps(t, call(t, "migrate", "down", "--all", "--json", "--db", path).must(t, 0)); !slices.Equal(got, []string{history[1], history[0]}) {
+	if got := steps(t, call(t, "migrate", "down", "--all", "--json", "--db", path).must(t, 0)); !slices.Equal(got, reversed(history)) {
 		t.Errorf("down --all did %v", got)
 	}
 	call(t, "migrate", "up", "--db", path).must(t, 0)
-	if got := steps(t, call(t, "migrate", "down", "--steps", "2", "--json", "--db", path).must(t, 0)); len(got) != 2 {
-		t.Errorf("down --steps 2 did %v", got)
+	if got := steps(t, call(t, "migrate", "down", "--steps", fmt.Sprint(len(history)), "--json", "--db", path).must(t, 0)); len(got) != len(history) {
+		t.Errorf("down --steps %d did %v", len(history), got)
 	}
 	if got := lines(t, path, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"); !slices.Equal(got, []string{"schema_migrations"}) {
 		t.Errorf("down leaves %v", got)
@@ -73,7 +80,7 @@ func TestMigrate(t *testing.T) {
 func TestMigrateText(t *testing.T) {
 	path := tempDB(t)
 	up := call(t, "migrate", "up", "--db", path).must(t, 0).quiet(t)
-	if !regexp.MustCompile(`^0001_practice  applied  \S+\n0002_shop      applied  \S+\n2 migrations applied in \S+\n$`).MatchString(up.stdout) {
+	if !regexp.MustCompile(`^0001_practice  applied  \S+\n0002_shop      applied  \S+\n0007_versions  applied  \S+\n3 migrations applied in \S+\n$`).MatchString(up.stdout) {
 		t.Errorf("up says %q", up.stdout)
 	}
 	if again := call(t, "migrate", "up", "--db", path).must(t, 0); again.stdout != "nothing to do\n" {
@@ -83,8 +90,8 @@ func TestMigrateText(t *testing.T) {
 	if !regexp.MustCompile(`^0001_practice  applied \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n0002_shop      applied `).MatchString(status.stdout) {
 		t.Errorf("status says %q", status.stdout)
 	}
-	call(t, "migrate", "down", "--db", path).must(t, 0).says(t, "0002_shop  rolled back", "1 migration rolled back in")
-	call(t, "migrate", "status", "--db", path).must(t, 0).says(t, "0002_shop      pending")
+	call(t, "migrate", "down", "--db", path).must(t, 0).says(t, "0007_versions  rolled back", "1 migration rolled back in")
+	call(t, "migrate", "status", "--db", path).must(t, 0).says(t, "0007_versions  pending")
 	call(t, "migrate", "down", "--all", "--db", path).must(t, 0)
 	if nothing := call(t, "migrate", "down", "--db", path).must(t, 0); nothing.stdout != "nothing to do\n" {
 		t.Errorf("down of nothing says %q", nothing.stdout)
@@ -102,8 +109,8 @@ func TestMigrateForeign(t *testing.T) {
 		t.Error("a database that was refused has changed")
 	}
 	call(t, "migrate", "up", "--db", path, "--prefix", "fs_").must(t, 0)
-	if got := applied(t, path, "--prefix", "fs_"); got != 2 {
-		t.Errorf("%d are applied, want 2", got)
+	if got := applied(t, path, "--prefix", "fs_"); got != len(history) {
+		t.Errorf("%d are applied, want %d", got, len(history))
 	}
 	if got := mustAsk(t, path, "SELECT nick FROM users"); got != "ann" {
 		t.Errorf("their user is %q", got)

@@ -103,10 +103,10 @@ func TestMigratePostgres(t *testing.T) {
 	server := postgresURL(t)
 	call(t, "migrate", "status", "--db", server).must(t, 0).says(t, "0001_practice", "pending")
 	call(t, "board", "--db", server).must(t, 1).says(t, "migrations are pending")
-	call(t, "migrate", "up", "--db", server).must(t, 0).says(t, "2 migrations applied")
+	call(t, "migrate", "up", "--db", server).must(t, 0).says(t, fmt.Sprint(len(history), " migrations applied"))
 	call(t, "migrate", "up", "--db", server).must(t, 0).says(t, "nothing to do")
 	call(t, "board", "--db", server).must(t, 0).says(t, "nobody is here")
-	call(t, "migrate", "down", "--all", "--db", server).must(t, 0).says(t, "2 migrations rolled back")
+	call(t, "migrate", "down", "--all", "--db", server).must(t, 0).says(t, fmt.Sprint(len(history), " migrations rolled back"))
 }
 
 // What only a file has is refused, and no password is shown to anybody.
