@@ -24,9 +24,13 @@ func WaitsForItself(db *gorm.DB) error {
 	return &SelfWaitError{Site: p.pool.lane.holder().Site}
 }
 
-// beganThrough returns the transaction of the plugin that tx is in, or nil.
+// beganThrough returns the transaction of the plugin that tx is in, or nil. One
+// that somebody has wrapped says what is inside with Unwrap.
 func beganThrough(tx *gorm.DB) *transaction {
 	pool := tx.Statement.ConnPool
+	if outer, ok := pool.(interface{ Unwrap() gorm.ConnPool }); ok {
+		pool = outer.Unwrap()
+	}
 	if wrapped, ok := pool.(*gorm.PreparedStmtTX); ok {
 		pool = wrapped.Tx
 	}

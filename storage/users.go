@@ -47,7 +47,8 @@ func (c UserUpdate) conditions() []Condition {
 
 // Create stores a new user at level 1, in the lowest league, with the coins
 // to start with and their ledger entry. It returns ErrTaken when another user
-// has the uid or the e-mail.
+// has the uid or the e-mail. It is not repeatable: run again, it finds the uid
+// taken, and without one it stores another user. Ensure is.
 func (s *Users) Create(ctx context.Context, in NewUser) (user models.User, err error) {
 	err = s.engine.write(ctx, func(u *unit) error {
 		user, err = u.createUser(in)

@@ -3,6 +3,8 @@ package storagetest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,33 +24,65 @@ type Operation struct {
 	// it had before, since after an error it is run again. The store's clock
 	// stands on May 13, 2026, 16:00 UTC.
 	Do func(ctx context.Context, s *storage.Store) error
+
+	// Again is what Do returns, or wraps, that is run again when all of it is
+	// stored, as a client does who has not got the answer: Users.Create returns
+	// storage.ErrTaken. It changes nothing then. By default, nil: it ends well.
+	Again error
+
+	// Once says that Do, run again when all of it is stored, would write once
+	// more, as Leagues.BookXP does: then it is not run again, and the client
+	// must look first. By default, it changes nothing.
+	Once bool
+
+	// Parts says that Do commits more than once, as Leagues.SettleDue does:
+	// what is stored after a failure may be a part, which Do, run again, brings
+	// to its end. By default, it is all or nothing.
+	Parts bool
 }
 
-// ErrCrash is what the statement at which an operation was interrupted has
-// failed with.
-var ErrCrash = errors.New("storagetest: interrupted at this statement")
+// ErrCrash is what the statement or the commit at which an operation was
+// interrupted has failed with.
+var ErrCrash = errors.New("storagetest: interrupted here")
 
 // CrashPoints runs an operation with its first statement failing, then with
-// its second, and so on until it ends without meeting the failure, each time on
-// a new database. After each failure the operation must have returned an error,
-// all of what it writes must be stored or nothing of it, everybody's ledger
-// must prove their balance, and the operation, run again, must end well and
-// leave what it leaves where nothing fails.
+// its second, and so on until it ends without meeting the failure; then with
+// its first commit failing, and so on; and then with its first commit taking
+// place and the answer to it lost, each time on a new database. After each
+// failure the operation must have returned an error, all of what it writes must
+// be stored or nothing of it, everybody's ledger must prove their balance, and
+// the operation, run again, must end well and leave what it leaves where nothing
+// fails. Where a commit has failed, the operation may as well have tried again
+// by itself: without an error all must be stored. Behind a commit whose answer
+// was lost all must be stored in any case, and the operation, run again, must
+// change nothing. Operation says what is otherwise with some.
 //
 // A statement fails before it reaches the database. Those that set a savepoint
-// or go back to one do not fail, for they are what is relied upon; neither does
-// the commit, which is one statement and the database's own promise.
+// or go back to one do not fail, for they are what is relied upon; neither do
+// commits of transactions that only read. A commit that fails is a rollback: how
+// a database keeps half of a commit from being stored is its own promise.
 func CrashPoints(t *testing.T, open func(t *testing.T) *gorm.DB, op Operation) {
 	t.Helper()
 	want := undisturbed(t, open, op)
-	met := true
-	for point := 1; met; point++ {
-		met = interrupted(t, open, op, point, want)
-		if !met && point == 1 {
-			t.Fatal("the operation runs no statement")
+	for _, kind := range []crash{atStatement, atCommit, behindCommit} {
+		met := true
+		for point := 1; met; point++ {
+			met = interrupted(t, open, op, kind, point, want)
+			if !met && point == 1 {
+				t.Fatalf("the operation meets no failure %s", kind)
+			}
 		}
 	}
 }
+
+// crash is where an operation is interrupted.
+type crash string
+
+const (
+	atStatement  crash = "at a statement"
+	atCommit     crash = "at a commit"
+	behindCommit crash = "behind a commit, whose answer is lost"
+)
 
 // undisturbed returns what an operation leaves where nothing fails.
 func undisturbed(t *testing.T, open func(t *testing.T) *gorm.DB, op Operation) contents {
@@ -73,57 +107,91 @@ func prepared(t *testing.T, open func(t *testing.T) *gorm.DB, op Operation) kit 
 	return k
 }
 
-// interrupted runs an operation with one statement failing, and reports
-// whether it had so many.
-func interrupted(t *testing.T, open func(t *testing.T) *gorm.DB, op Operation, point int, want contents) bool {
+// interrupted runs an operation with one failure, and reports whether it had so
+// many places for it.
+func interrupted(t *testing.T, open func(t *testing.T) *gorm.DB, op Operation, kind crash, point int, want contents) bool {
 	t.Helper()
 	k := prepared(t, open, op)
 	before := contentsOf(t, k.db)
 	fault := &fault{}
 	must(t, fault.install(k.db))
-	fault.arm(point)
+	fault.armFor(kind, point)
 	err := op.Do(t.Context(), k.Store)
 	met, statement := fault.end()
 	if !met {
 		must(t, err)
 		return false
 	}
-	if err == nil {
-		t.Errorf("statement %d failed, and the operation says nothing of it: %s", point, statement)
-	}
+	where := fmt.Sprintf("interrupted %s, number %d: %s", kind, point, statement)
 	after := contentsOf(t, k.db)
-	if nothing := differences(before, after); nothing != "" && differences(want, after) != "" {
-		t.Errorf("statement %d failed, and a part of the operation is stored: %s\n%s", point, statement, nothing)
+	nothing, all := differences(before, after) == "", differences(want, after) == ""
+	if err == nil && (kind == atStatement || !all) {
+		t.Errorf("%s: the operation says nothing of it", where)
+	}
+	if !op.Parts && !all && !nothing {
+		t.Errorf("%s: a part of the operation is stored\n%s", where, differences(before, after))
+	}
+	if !op.Parts && !all && kind == behindCommit {
+		t.Errorf("%s: what was committed is not stored\n%s", where, differences(want, after))
 	}
 	k.reconciled(t)
-	if err := op.Do(t.Context(), k.Store); err != nil {
-		t.Errorf("statement %d failed, and the operation, run again, ends with %v: %s", point, err, statement)
-	}
-	if diff := differences(want, contentsOf(t, k.db)); diff != "" {
-		t.Errorf("statement %d failed, and the operation, run again, leaves something else: %s\n%s", point, statement, diff)
-	}
-	k.reconciled(t)
+	k.again(t, op, all, where, want)
 	return true
 }
 
-// fault fails one statement, when it is armed. It is safe for concurrent use.
+// again runs an operation again that was interrupted, when all of it is stored
+// or not.
+func (k kit) again(t *testing.T, op Operation, all bool, where string, want contents) {
+	t.Helper()
+	if all && op.Once {
+		return
+	}
+	err := op.Do(t.Context(), k.Store)
+	if all && op.Again != nil {
+		if !errors.Is(err, op.Again) {
+			t.Errorf("%s: the operation, run again, ends with %v, want %v", where, err, op.Again)
+		}
+	} else if err != nil {
+		t.Errorf("%s: the operation, run again, ends with %v", where, err)
+	}
+	if diff := differences(want, contentsOf(t, k.db)); diff != "" {
+		t.Errorf("%s: the operation, run again, leaves something else\n%s", where, diff)
+	}
+	k.reconciled(t)
+}
+
+// fault fails one statement or commit, when it is armed. It is safe for
+// concurrent use.
 type fault struct {
 	mu    sync.Mutex
 	armed bool
-	left  int // statements until then, that one counted
+	kind  crash
+	left  int // statements or commits until then, that one counted
 	met   bool
 	sql   string // the one that failed
 }
 
 // arm has the n-th statement from now on fail.
-func (f *fault) arm(n int) {
+func (f *fault) arm(n int) { f.armFor(atStatement, n) }
+
+// armFor has the n-th statement or commit from now on fail.
+func (f *fault) armFor(kind crash, n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.armed, f.left, f.met, f.sql = true, n, false, ""
+	f.armed, f.kind, f.left, f.met, f.sql = true, kind, n, false, ""
 }
 
-// install puts the fault before every statement that GORM runs.
+// armedFor reports whether it is armed for one of these.
+func (f *fault) armedFor(kinds ...crash) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.armed && slices.Contains(kinds, f.kind)
+}
+
+// install puts the fault before every statement that GORM runs, and before
+// every commit of the store, which has db's connections from there.
 func (f *fault) install(db *gorm.DB) error {
+	db.Statement.ConnPool = &commitPool{ConnPool: db.Statement.ConnPool, fault: f}
 	const name = "storagetest:fault"
 	calls := db.Callback()
 	return errors.Join(
@@ -139,7 +207,7 @@ func (f *fault) install(db *gorm.DB) error {
 func (f *fault) look(tx *gorm.DB) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.armed || f.met || tx.DryRun || controls(tx.Statement.SQL.String()) {
+	if !f.armed || f.kind != atStatement || f.met || tx.DryRun || controls(tx.Statement.SQL.String()) {
 		return
 	}
 	if f.left--; f.left > 0 {
@@ -147,6 +215,20 @@ func (f *fault) look(tx *gorm.DB) {
 	}
 	f.met, f.sql = true, describe(tx)
 	_ = tx.AddError(ErrCrash)
+}
+
+// meetCommit returns how the commit that is about to be made fails, or "".
+func (f *fault) meetCommit() crash {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.armed || f.kind == atStatement || f.met {
+		return ""
+	}
+	if f.left--; f.left > 0 {
+		return ""
+	}
+	f.met, f.sql = true, "COMMIT"
+	return f.kind
 }
 
 // controls reports whether a statement is of savepoints.

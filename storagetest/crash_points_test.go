@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/models"
 	"github.com/flashstore/flashstore/storage"
 	"github.com/flashstore/flashstore/storagetest"
@@ -150,7 +153,8 @@ var operations = map[string]func() storagetest.Operation{
 				}
 				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"))))
 			},
-			Do: func(ctx context.Context, s *storage.Store) error { return only(s.Users.Erase(ctx, ada.ID)) },
+			Do:    func(ctx context.Context, s *storage.Store) error { return only(s.Users.Erase(ctx, ada.ID)) },
+			Again: storage.ErrNotFound,
 		}
 	},
 	"Leagues.Settle": func() storagetest.Operation {
@@ -183,6 +187,7 @@ var operations = map[string]func() storagetest.Operation{
 			Do: func(ctx context.Context, s *storage.Store) error {
 				return only(s.Users.Create(ctx, storage.NewUser{UID: "ada", Email: "ada@example.org"}))
 			},
+			Again: storage.ErrTaken,
 		}
 	},
 	"Leagues.BookXP": func() storagetest.Operation {
@@ -195,6 +200,7 @@ var operations = map[string]func() storagetest.Operation{
 			Do: func(ctx context.Context, s *storage.Store) error {
 				return only(s.Leagues.BookXP(ctx, ada.ID, 30, lesson))
 			},
+			Once: true,
 		}
 	},
 	"Rollups.Run": func() storagetest.Operation {
@@ -236,6 +242,12 @@ func TestCrashPoints(t *testing.T) {
 		for name, op := range operations {
 			t.Run(name+" on "+engine.name, func(t *testing.T) { storagetest.CrashPoints(t, engine.open, op()) })
 		}
+		for name, op := range operationsOnRows {
+			t.Run(name+" on "+engine.name, func(t *testing.T) {
+				app := &application{}
+				storagetest.CrashPoints(t, app.opens(engine.open), op(app))
+			})
+		}
 	}
 }
 
@@ -269,6 +281,16 @@ var faulty = map[string]struct {
 		_, _ = s.Users.Ensure(ctx, storage.NewUser{UID: "ada"})
 		return nil
 	}},
+	"NotOnce": {"lost, number 2: COMMIT: the operation, run again, leaves something else", func(ctx context.Context, s *storage.Store) error {
+		if err := only(s.Users.Ensure(ctx, storage.NewUser{UID: "ada"})); err != nil {
+			return err
+		}
+		return only(s.Leagues.BookXP(ctx, 1, 1, lesson))
+	}},
+	"SilentAtCommit": {"at a commit, number 1: COMMIT: the operation says nothing of it", func(ctx context.Context, s *storage.Store) error {
+		_, _ = s.Users.Ensure(ctx, storage.NewUser{UID: "ada"})
+		return nil
+	}},
 	"ReadsOnly": {"writes nothing", func(ctx context.Context, s *storage.Store) error { return only(s.Leagues.All(ctx)) }},
 }
 
@@ -290,5 +312,24 @@ func TestCrashPoints_Faulty(t *testing.T) {
 				t.Errorf("got %v and %s, want that %s", err, said, want.says)
 			}
 		})
+	}
+}
+
+// What an application does behind its commits is asked for, and done, behind
+// those that fail as well.
+func TestCrashPoints_AfterCommit(t *testing.T) {
+	told := 0
+	open := func(t *testing.T) *gorm.DB {
+		db := engines[0].open(t)
+		if err := db.Callback().Create().After("*").Register("app:tell", func(tx *gorm.DB) {
+			_ = tx.AddError(hooks.AfterCommit(tx, func() { told++ }))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+	storagetest.CrashPoints(t, open, operations["Shop.Put"]())
+	if told == 0 {
+		t.Error("nothing was done behind a commit")
 	}
 }

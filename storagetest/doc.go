@@ -11,7 +11,7 @@
 //	}
 //
 // Exercise runs the promises of the API; CrashPoints fails an operation at each
-// of its statements and looks at what is left. Both call open for every part,
+// of its statements and commits and looks at what is left. Both call open for every part,
 // and need a database of its own each time, in which nothing is stored and the
 // store is not in use. What open has opened is its own to close, with
 // t.Cleanup. They write to no table but the store's, and they wait for nothing
