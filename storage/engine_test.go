@@ -13,7 +13,9 @@ import (
 // onPostgres has MustOpen open PostgreSQL: FLASHSTORE_TEST_ENGINE=postgres runs
 // the tests of this package a second time, on it. What can only be said of
 // SQLite says why it is skipped there.
-var onPostgres = os.Getenv("FLASHSTORE_TEST_ENGINE") == "postgres"
+var onPostgres = os.Getenv(engineEnv) == "postgres"
+
+const engineEnv = "FLASHSTORE_TEST_ENGINE"
 
 // onlySQLite skips a test about something that PostgreSQL does not have.
 func onlySQLite(t *testing.T, why string) {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -97,6 +98,7 @@ func withRules(change func(*storage.Rules)) func(*setup) {
 // newPath returns where a new database is to be.
 func newPath(tb testing.TB) string {
 	tb.Helper()
+	_ = os.Getenv(engineEnv) // go test keeps results apart by what tests read, and does not see what is read before them
 	if onPostgres {
 		return pgtest.Server(tb).Schema(tb)
 	}

@@ -1,6 +1,8 @@
 package storage_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -65,20 +67,44 @@ func TestLeagues_Schedule(t *testing.T) {
 // A season that is an hour shorter, or longer, is settled at its own bell.
 func TestLeagues_Settle_DaylightSaving(t *testing.T) {
 	for _, test := range []struct {
-		id   int64
-		ends string
+		zone         string
+		id, next     int64
+		starts, ends string
 	}{
-		{20260308, "2026-03-15T04:00:00Z"},
-		{20261101, "2026-11-08T05:00:00Z"},
+		{"America/New_York", 20260308, 20260315, "2026-03-08T05:00:00Z", "2026-03-15T04:00:00Z"},
+		{"America/New_York", 20261101, 20261108, "2026-11-01T04:00:00Z", "2026-11-08T05:00:00Z"},
+		// Winter begins in April, summer in September or October.
+		{"Australia/Sydney", 20260405, 20260412, "2026-04-04T13:00:00Z", "2026-04-11T14:00:00Z"},
+		{"Australia/Sydney", 20261004, 20261011, "2026-10-03T14:00:00Z", "2026-10-10T13:00:00Z"},
+		{"Pacific/Auckland", 20260405, 20260412, "2026-04-04T11:00:00Z", "2026-04-11T12:00:00Z"},
+		{"Pacific/Auckland", 20260927, 20261004, "2026-09-26T12:00:00Z", "2026-10-03T11:00:00Z"},
+		// The clocks change at the bell itself: back to Saturday, 23:00, and
+		// on to Sunday, 01:00.
+		{"America/Santiago", 20260329, 20260405, "2026-03-29T03:00:00Z", "2026-04-05T04:00:00Z"},
+		{"America/Santiago", 20260906, 20260913, "2026-09-06T04:00:00Z", "2026-09-13T03:00:00Z"},
 	} {
-		ends, err := time.Parse(time.RFC3339, test.ends)
-		must(t, err)
-		f := MustOpen(t)
-		f.clock.Set(ends.Add(-time.Millisecond))
-		user := MustUser(t, f.Store, "ada")
-		equal(t, MustBookXP(t, f.Store, user.ID, 20, ends.Add(-time.Millisecond)).ID, test.id)
-		equal(t, MustSettleDue(t, f.Store), nil)
-		f.clock.Set(ends)
-		equal(t, MustSettleDue(t, f.Store), []int64{test.id})
+		t.Run(fmt.Sprint(test.zone, " ", test.id), func(t *testing.T) {
+			starts, err := time.Parse(time.RFC3339, test.starts)
+			must(t, err)
+			ends, err := time.Parse(time.RFC3339, test.ends)
+			must(t, err)
+			f := MustOpen(t, withRules(func(r *storage.Rules) { r.Zone = test.zone }))
+			f.clock.Set(ends.Add(-time.Millisecond))
+			user := MustUser(t, f.Store, "ada")
+			for _, at := range []time.Time{starts, ends.Add(-time.Millisecond)} {
+				equal(t, MustBookXP(t, f.Store, user.ID, 20, at).ID, test.id)
+			}
+			before := MustBookXP(t, f.Store, user.ID, 20, starts.Add(-time.Millisecond))
+			equal(t, before.EndsAt, starts)
+			equal(t, MustSettleDue(t, f.Store), []int64{before.ID})
+			_, err = f.Leagues.Settle(ctx, test.id)
+			var open *storage.SeasonOpenError
+			if !errors.As(err, &open) || *open != (storage.SeasonOpenError{SeasonID: test.id, EndsAt: ends}) {
+				t.Fatalf("got error %v, want that the season runs until %s", err, ends)
+			}
+			f.clock.Set(ends)
+			equal(t, MustBookXP(t, f.Store, user.ID, 20, ends).ID, test.next)
+			equal(t, MustSettleDue(t, f.Store), []int64{test.id})
+		})
 	}
 }

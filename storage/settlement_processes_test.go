@@ -81,7 +81,7 @@ func settleAtBell(path string) (seasons []int64, err error) {
 	if err != nil {
 		return nil, err
 	}
-	store := storage.New(storage.Config{Now: func() time.Time { return noon }})
+	store := storage.New(storage.Config{SettleBatch: 3, Now: func() time.Time { return noon }})
 	if err := db.Use(store); err != nil {
 		return nil, err
 	}
