@@ -45,6 +45,7 @@ func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		{"Seasons/Needs", needs},
 		{"Seasons/Bell", bell},
 		{"Rollups", rollups},
+		{"EndedContexts", endedContexts},
 		{"InTransaction", inTransaction},
 		{"InTransaction/Failing", inTransactionFailing},
 		{"InTransaction/Interrupted", inTransactionInterrupted},

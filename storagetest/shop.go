@@ -75,19 +75,25 @@ func loadouts(t *testing.T, k kit) {
 	_, err := k.Shop.Purchase(t.Context(), ada.ID, hat.ID, idAt(noon, 1))
 	must(t, err)
 	must(t, k.Shop.Equip(t.Context(), ada.ID, hat.ID))
+	found(t, k)
+	must(t, k.db.Exec("UPDATE loadouts SET slot = 'feet'").Error)
+	finding := storage.LoadoutFinding{
+		UserID: ada.ID, Slot: "feet", ItemID: hat.ID, OwnSlot: "head", Fault: storage.WornElsewhere,
+	}
+	found(t, k, finding)
+	repairs, err := k.Shop.RepairLoadouts(t.Context())
+	must(t, err)
+	equal(t, "repairs", repairs, []storage.LoadoutRepair{{LoadoutFinding: finding, MovedTo: "head"}})
+	found(t, k)
+	must(t, k.Shop.Unequip(t.Context(), ada.ID, "head"))
+}
+
+// found fails unless CheckLoadouts finds just this, and changes nothing.
+func found(t *testing.T, k kit, want ...storage.LoadoutFinding) {
+	t.Helper()
 	k.stays(t, func() {
 		findings, err := k.Shop.CheckLoadouts(t.Context())
 		must(t, err)
-		equal(t, "findings", len(findings), 0)
-		must(t, k.db.Exec("UPDATE loadouts SET slot = 'feet'").Error)
-		finding := storage.LoadoutFinding{
-			UserID: ada.ID, Slot: "feet", ItemID: hat.ID, OwnSlot: "head", Fault: storage.WornElsewhere,
-		}
-		findings, err = k.Shop.CheckLoadouts(t.Context())
-		must(t, err)
-		equal(t, "findings", findings, []storage.LoadoutFinding{finding})
-		repairs, err := k.Shop.RepairLoadouts(t.Context())
-		must(t, err)
-		equal(t, "repairs", repairs, []storage.LoadoutRepair{{LoadoutFinding: finding, MovedTo: "head"}})
+		equal(t, "findings", findings, want)
 	})
 }
