@@ -276,6 +276,8 @@ func useEverything(t *testing.T, store *Store) {
 	check(err)
 	_, err = store.Coins.Ledger(ctx, user.ID, 0, 0)
 	check(err)
+	_, err = store.Doctor(ctx)
+	check(err)
 	_, err = store.Coins.ReconcileAll(ctx)
 	check(err)
 	_, err = store.Rollups.Run(ctx)

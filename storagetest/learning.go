@@ -26,12 +26,22 @@ func masteryFromLog(t *testing.T, k kit) {
 		}
 		differ(t, k, ada.ID,
 			storage.DifferenceMissing, storage.DifferenceMissing, storage.DifferenceDifferent, storage.DifferenceSurplus)
+		healthy(t, k, storage.Health{Users: 1, Levels: 4})
 		result, err := k.Mastery.Rebuild(t.Context(), ada.ID)
 		must(t, err)
 		equal(t, "what was rebuilt", result, storage.RebuildResult{Users: 1, Added: 2, Changed: 1, Removed: 1})
 		differ(t, k, ada.ID)
+		healthy(t, k, storage.Health{Users: 1})
 	})
 	levels(t, k, ada.ID, map[string]models.Level{"8+7": 100, "1+1": 100, "2+2": 0})
+}
+
+// healthy fails unless the store's doctor counts this.
+func healthy(t *testing.T, k kit, want storage.Health) {
+	t.Helper()
+	got, err := k.Doctor(t.Context())
+	must(t, err)
+	equal(t, "health", got, want)
 }
 
 // differ fails unless the levels of a user differ from the log in these ways,
