@@ -2,6 +2,7 @@ package migrations_test
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -73,11 +74,16 @@ func TestSameSchemaOnEveryEngine(t *testing.T) {
 	}
 }
 
-// firsts returns the first values of rows, sorted.
-func firsts(rows [][]string) []string {
-	texts := make([]string, len(rows))
-	for i, row := range rows {
-		texts[i] = row[0]
+// ofOneEngine matches what is said of tables that the other one does not have:
+// archived answers are in a file beside SQLite's, and in a table on PostgreSQL.
+var ofOneEngine = regexp.MustCompile(`^(archive_files|answer_archive)\b`)
+
+// firsts returns the first values of rows, sorted, but those of one engine.
+func firsts(rows [][]string) (texts []string) {
+	for _, row := range rows {
+		if !ofOneEngine.MatchString(row[0]) {
+			texts = append(texts, row[0])
+		}
 	}
 	slices.Sort(texts)
 	return texts

@@ -24,13 +24,12 @@ import (
 )
 
 const (
-	practice     = "0001_practice"
-	shop         = "0002_shop"
-	userVersions = "0007_versions"
+	practice = "0001_practice"
+	shop     = "0002_shop"
 )
 
 // history are all of them, in their order.
-var history = []string{practice, shop, userVersions}
+var history = []string{practice, shop, "0003_archive", "0007_versions"}
 
 var (
 	none     = migrations.Config{}

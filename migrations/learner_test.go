@@ -38,12 +38,25 @@ INSERT INTO {loadouts} (user_id, slot, item_id) VALUES (:id, 'head', 1);
 INSERT INTO {coin_ledger} (user_id, seq, entry_id, delta, balance_after, reason, reference, created_at)
 	VALUES (:id, 1, #00000000000000000000000000000001#, 105, 105, 'welcome', '', 1000);`
 
+// archivist adds what the third migration has.
+const archivist = `
+INSERT INTO {archive_horizons} (user_id, before_id, answers, moved_at) VALUES (:id, #00000000000000000000000000000009#, 1, 2000);`
+
+// What the third migration has on one of the engines alone.
+const (
+	archiveFile = `
+INSERT INTO {archive_files} (id, made_at) VALUES (#00000000000000000000000000000001#, 2000) ON CONFLICT DO NOTHING;`
+	archivedAnswer = `
+INSERT INTO {answer_archive} (user_id, id, session_id, operation, fact, correct, response_time_ms, created_at)
+	VALUES (:id, #00000000000000000000000000000002#, :session, 'addition', '2+3', true, 1500, 1500);`
+)
+
 // addCustomers adds users with a row in every table.
 func addCustomers(tb testing.TB, at, prefix string, ids ...int64) {
 	tb.Helper()
 	for _, id := range ids {
 		values := strings.NewReplacer(":id", fmt.Sprint(id), ":session", fmt.Sprintf("#%032x#", id))
-		run(tb, at, prefix, literals(at, values.Replace(learner+customer)))
+		run(tb, at, prefix, literals(at, values.Replace(learner+customer+archivist+pick(at, archiveFile, archivedAnswer))))
 	}
 }
 

@@ -139,6 +139,9 @@ func TestRefusals(t *testing.T) {
 
 func TestRefusalsOnPostgreSQL(t *testing.T) {
 	for _, refusal := range refusals {
+		if refusal.table == "answer_events" {
+			refusal.table = "answer_archive" // the first there
+		}
 		t.Run(refusal.name, func(t *testing.T) {
 			dsn := newDatabase(t)
 			if refusal.before {

@@ -97,6 +97,8 @@ var broken = []breach{
 	{"mastery with more right than all", "UPDATE mastery_stats SET correct_count = attempts + 1", brokenCheck},
 	{"rollup of level 6", "UPDATE mastery_rollups SET mastery_level = 6", brokenCheck},
 	{"rollup with more right than all", "UPDATE mastery_rollups SET correct_count = total_attempts + 1", brokenCheck},
+	{"horizon of nothing", "UPDATE archive_horizons SET answers = 0", brokenCheck},
+	{"horizon of nobody", "INSERT INTO archive_horizons VALUES (99, #00000000000000000000000000000009#, 1, 0)", brokenForeignKey},
 	{"rollup of nobody", "INSERT INTO rollup_queue (user_id) VALUES (99)", brokenForeignKey},
 
 	{"weekly XP below 0", "UPDATE league_participants SET weekly_xp = -1", brokenCheck},
@@ -133,6 +135,8 @@ var brokenOnSQLite = []breach{
 	{"answer id of 15 bytes", "UPDATE answer_events SET id = zeroblob(15)", brokenCheck},
 	{"answer's session id of 15 bytes", "UPDATE answer_events SET session_id = zeroblob(15)", brokenCheck},
 	{"half right", "UPDATE answer_events SET correct = 2", brokenCheck},
+	{"horizon of 15 bytes", "UPDATE archive_horizons SET before_id = zeroblob(15)", brokenCheck},
+	{"archive's id of 15 bytes", "UPDATE archive_files SET id = zeroblob(15)", brokenCheck},
 	{"last answer's id of 15 bytes", "UPDATE mastery_stats SET last_answer_id = zeroblob(15)", brokenCheck},
 	{"rollup of level 5.5", "UPDATE mastery_rollups SET mastery_level = 5.5", brokenType},
 	{"half for sale", "UPDATE shop_items SET active = 2", brokenCheck},
@@ -141,6 +145,9 @@ var brokenOnSQLite = []breach{
 }
 
 var brokenOnPostgres = []breach{
+	{"archived before asked", "UPDATE answer_archive SET response_time_ms = -1", brokenCheck},
+	{"archived answer to nothing", "UPDATE answer_archive SET fact = ''", brokenCheck},
+	{"archived answer of nobody", "UPDATE answer_archive SET user_id = 99 WHERE user_id = 1", brokenForeignKey},
 	{"session id of 15 bytes", "UPDATE sessions SET id = '000000000000000000000000000000'", brokenType},
 	{"session id of 17 bytes", "UPDATE sessions SET id = '0000000000000000000000000000000000'", brokenType},
 	{"half right", "UPDATE answer_events SET correct = 2", brokenType},
@@ -170,7 +177,7 @@ func mustBreak(t *testing.T, db *sql.DB, statement string, want rule) {
 // with something else than a number of their own are clustered by it.
 func TestStrictAndClustered(t *testing.T) {
 	want := map[string]bool{ // whether it is WITHOUT ROWID
-		"answer_events": true, "coin_ledger": true, "inventory": true, "league_participants": true, "leagues": false,
+		"answer_events": true, "archive_files": true, "archive_horizons": false, "coin_ledger": true, "inventory": true, "league_participants": true, "leagues": false,
 		"loadouts": true, "mastery_rollups": true, "mastery_stats": true, "rollup_queue": false, "schema_migrations": false,
 		"season_results": true, "seasons": false, "sessions": true, "shop_items": false, "users": false,
 	}

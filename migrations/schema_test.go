@@ -25,6 +25,8 @@ var sealed = map[string]string{
 	"postgres/0002_shop.up.sql":       "7602c56137fe193baa017e6f640a94960cd084c30a875db9bf671e05bf85976b",
 	"postgres/0007_versions.down.sql": "f9a9ddd9f026390898b607bb1b1be3f4d1bb82f8fb6b4272fd05282bd72f9ba3",
 	"postgres/0007_versions.up.sql":   "a74e05c1cb302e8791f7f181a2eabe388b1aa5608828d4c2fa38912a2eed5225",
+	"postgres/0003_archive.down.sql":  "bde82a8b54a2f4cc1d980f1ee0bacff462e361e7f2500db7cfc5f73e1217a7e9",
+	"postgres/0003_archive.up.sql":    "bad3095dd2512eece4c43f742176ad8f229a3580266ba33f0e655447720ddbab",
 
 	"sqlite/0001_practice.down.sql": "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
 	"sqlite/0001_practice.up.sql":   "6d497b84c6bac431a898e9b9a0a4e6f960151b47ea7671aa14e1c250f2faee80",
@@ -32,6 +34,8 @@ var sealed = map[string]string{
 	"sqlite/0002_shop.up.sql":       "08648784397585087e2d096d16fbf757ab32ba49589311e983d54372b3d140a3",
 	"sqlite/0007_versions.down.sql": "f9a9ddd9f026390898b607bb1b1be3f4d1bb82f8fb6b4272fd05282bd72f9ba3",
 	"sqlite/0007_versions.up.sql":   "e4e2b9e1deafa9e3370b521516b9e5c44db5e449fc32f4305d1176375b22a59c",
+	"sqlite/0003_archive.down.sql":  "e905d45216acc82cf4f9cdf1cd154c33ac3d5e5fff56eda52e6ccb3a977d2571",
+	"sqlite/0003_archive.up.sql":    "deb4d10091b9cd0c8c17ff742b6fbdaf3022b27b75014a6d6df108ff90f9a694",
 }
 
 func TestMigrationsAreSealed(t *testing.T) {
@@ -58,7 +62,7 @@ func TestUpDownUp(t *testing.T) {
 				mustUp(t, db, cfg)
 				first := schemaOf(t, at)
 				leagues := rowsOf(t, at)[cfg.TablePrefix+"leagues"]
-				for _, steps := range []int{1, 2, 1} {
+				for _, steps := range []int{1, 2, 3, 1} {
 					addCustomers(t, at, cfg.TablePrefix, 1, 2)
 					mustDown(t, db, cfg, steps)
 					mustBePart(t, first, schemaOf(t, at))

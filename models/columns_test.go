@@ -18,14 +18,19 @@ import (
 )
 
 // all are the models, each as a row that the tables take, in the order in
-// which they refer to each other. No field is zero, but for what the database
-// gives.
-func all() []schema.Tabler {
+// which they refer to each other, as either engine has them. No field is zero,
+// but for what the database gives.
+func all(postgres bool) []schema.Tabler {
 	const userID, itemID, seasonID = 1, 1, 20260301
 	settled := noon.Add(8 * 24 * time.Hour)
 	user := newUser("ada")
 	user.ID = userID
 	answerID := models.NewID()
+	archive := schema.Tabler(&models.ArchiveFile{ID: models.NewID(), MadeAt: noon})
+	if postgres {
+		archive = &models.ArchivedAnswer{UserID: userID, ID: models.NewID(), SessionID: models.NewID(), Operation: "addition", Fact: "2+3",
+			Correct: true, ResponseTimeMS: 1500, CreatedAt: noon}
+	}
 	return []schema.Tabler{
 		&models.League{ID: 6, Slug: "nadir", Name: "Nadir", Tier: 6},
 		&user,
@@ -48,6 +53,8 @@ func all() []schema.Tabler {
 		&models.Loadout{UserID: userID, Slot: "head", ItemID: itemID},
 		&models.CoinEntry{UserID: userID, Seq: 1, EntryID: models.NewID(), Delta: -20, BalanceAfter: 85, Reason: "purchase",
 			Reference: "hat", CreatedAt: noon},
+		&models.ArchiveHorizon{UserID: userID, BeforeID: models.NewID(), Answers: 3, MovedAt: noon},
+		archive,
 	}
 }
 
@@ -105,7 +112,7 @@ func TestColumns(t *testing.T) {
 		for strategy, namer := range naming {
 			t.Run(strategy, func(t *testing.T) {
 				var modelledTables []string
-				for _, model := range all() {
+				for _, model := range all(isPostgres(db)) {
 					got, name := modelled(t, model, namer)
 					modelledTables = append(modelledTables, name)
 					if diff := cmp.Diff(tableOf(t, db, name), got); diff != "" {
@@ -129,7 +136,7 @@ func TestRowsRoundTrip(t *testing.T) {
 			t.Run(engine.name+"/"+strategy, func(t *testing.T) {
 				db := engine.new(t)
 				db.NamingStrategy = namer
-				for _, want := range all() {
+				for _, want := range all(isPostgres(db)) {
 					mustHaveNoZeroField(t, want)
 					must(t, db.Create(want).Error)
 					got := reflect.New(reflect.TypeOf(want).Elem()).Interface()
@@ -147,7 +154,7 @@ func TestRowsRoundTrip(t *testing.T) {
 // back. What is not for clients is left out.
 func TestRowsInJSON(t *testing.T) {
 	hidden := []string{"payload_hash"}
-	for _, want := range all() {
+	for _, want := range append(all(false), all(true)...) {
 		text, err := json.Marshal(want)
 		must(t, err)
 		var fields map[string]any

@@ -52,12 +52,35 @@ func (s *Answers) Append(ctx context.Context, userID int64, answers ...SingleAns
 	return out.appended, err
 }
 
+// RecentOption changes what one call of Recent returns.
+type RecentOption func(*recent)
+
+// recent are the options of Recent.
+type recent struct{ archived bool }
+
+// WithArchived has Recent go on into the archive. Where answers of the user are
+// there and cannot be read, it returns an *ArchiveError. By default, it returns
+// what is in the log.
+func WithArchived() RecentOption { return func(r *recent) { r.archived = true } }
+
 // Recent returns up to limit answers of a user, the latest first by their
-// ids. By default, with a limit of 0, 50; at the most 1000.
-func (s *Answers) Recent(ctx context.Context, userID int64, limit int) (answers []models.AnswerEvent, err error) {
+// ids. By default, with a limit of 0, 50; at the most 1000. Those that Archive
+// has moved are left out, unless WithArchived asks for them.
+func (s *Answers) Recent(ctx context.Context, userID int64, limit int, options ...RecentOption) (answers []models.AnswerEvent, err error) {
 	limit, err = pageSize("limit", limit)
 	if err != nil {
 		return nil, err
+	}
+	var r recent
+	for _, option := range options {
+		option(&r)
+	}
+	if r.archived {
+		err = s.engine.snapshot(ctx, func(u *unit) error {
+			answers, err = u.recentWithArchived(userID, limit)
+			return err
+		})
+		return answers, err
 	}
 	err = s.engine.read(ctx, func(u *unit) error {
 		answers, err = scanRows(u.raw(recentAnswers, userID, limit), expectedRows(limit), scanAnswer)
@@ -104,11 +127,17 @@ ON CONFLICT DO NOTHING`)
 
 // logAnswers writes answers to the log that are not expected to be there.
 func (u *unit) logAnswers(events []models.AnswerEvent) error {
+	return allNew(len(events))(u.put(insertAnswers, answerValues(events)))
+}
+
+// answerValues are answers' columns in their order, one answer behind the
+// other.
+func answerValues(events []models.AnswerEvent) []any {
 	args := make([]any, 0, len(events)*insertAnswers.columns)
 	for _, e := range events {
 		args = append(args, e.UserID, e.ID, e.SessionID, e.Operation, e.Fact, e.Correct, e.ResponseTimeMS, e.CreatedAt.UnixMilli())
 	}
-	return allNew(len(events))(u.put(insertAnswers, args))
+	return args
 }
 
 // singleEvents checks single answers and returns them as rows.

@@ -204,7 +204,10 @@ func (b *batch) load(jobs []*job) error {
 	); err != nil {
 		return err
 	}
-	return b.loadAnswers(jobs)
+	return firstError(
+		func() error { return b.loadAnswers(jobs) },
+		func() error { return b.loadArchived(jobs) },
+	)
 }
 
 func (b *batch) loadUsers(ids []int64) error {

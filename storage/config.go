@@ -51,6 +51,16 @@ type Config struct {
 	// moves or pays. By default, 500.
 	SettleBatch int
 
+	// Archive is the path of the file to which Answers.Archive moves answers on
+	// SQLite. It is made when it is first needed, belongs to this one database,
+	// and goes with it into every backup. Whoever opens the database needs it
+	// from then on. On PostgreSQL it must be empty. By default, none.
+	Archive string
+
+	// ArchiveBatch is how many answers are moved to the archive at once. By
+	// default, 5000.
+	ArchiveBatch int
+
 	// Rules are the game's. By default, DefaultRules().
 	Rules *Rules
 
@@ -66,6 +76,9 @@ func (c Config) withDefaults() Config {
 	c.Rules = &rules
 	if c.SettleBatch == 0 {
 		c.SettleBatch = defaultSettleBatch
+	}
+	if c.ArchiveBatch == 0 {
+		c.ArchiveBatch = defaultArchiveBatch
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -83,6 +96,9 @@ func (c Config) validate() error {
 	}
 	if c.SettleBatch < 0 {
 		bad = errors.Join(bad, fmt.Errorf("storage.Config.SettleBatch is %d: give 1 or more, or 0 for %d", c.SettleBatch, defaultSettleBatch))
+	}
+	if c.ArchiveBatch < 0 {
+		bad = errors.Join(bad, fmt.Errorf("storage.Config.ArchiveBatch is %d: give 1 or more, or 0 for %d", c.ArchiveBatch, defaultArchiveBatch))
 	}
 	prefix := migrations.Config{TablePrefix: c.TablePrefix}
 	return errors.Join(bad, prefix.Validate(), c.Queue.Validate(), c.Rules.validate())

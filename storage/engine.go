@@ -33,6 +33,7 @@ type engine struct {
 	bookings *writequeue.Bulk[booking, booked]
 
 	presence *presence // of the whole store, inside of transactions too
+	moved    *archive  // likewise
 }
 
 func (e *engine) migrations() migrations.Config {
@@ -57,6 +58,7 @@ func (e *engine) open(db *gorm.DB) (err error) {
 	e.queue = writequeue.New(e.db, e.queueConfig())
 	e.bookings = writequeue.NewBulk(e.queue, e.bookTogether)
 	e.presence = newPresence(e)
+	e.moved.main = e
 	return nil
 }
 

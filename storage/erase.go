@@ -2,9 +2,12 @@ package storage
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"gorm.io/gorm/schema"
 
+	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/models"
 )
 
@@ -20,15 +23,34 @@ type EraseReceipt struct {
 // seasons among it. The id is not given to anybody else; the uid and the e-mail
 // are free.
 //
+// Archived answers go too: on PostgreSQL in the same transaction, on SQLite from
+// the archive's file, once that transaction is committed and on the disk. Where
+// the file cannot be opened, it returns an *ArchiveError and removes nothing. An
+// error behind the commit says so; what is left in the file is in no export, log
+// or level any more, and goes with the next Archive, or with the same call.
+//
 // It is not repeatable: where there is no such user, not any more among them,
 // it returns ErrNotFound. What Touch keeps in memory for the user is never
 // written. Removed rows may be in the free pages of the file, in the
 // write-ahead log and in backups for a while.
 func (s *Users) Erase(ctx context.Context, userID int64) (receipt EraseReceipt, err error) {
+	var behind error // the commit
 	err = s.engine.write(ctx, func(u *unit) error {
-		receipt, err = u.erase(userID)
-		return err
+		var inFile bool
+		if receipt, inFile, err = u.erase(userID); err != nil || !inFile {
+			return err
+		}
+		main := u.engine.moved.main
+		return hooks.AfterCommit(u.tx, func() {
+			_, behind = main.forget(context.WithoutCancel(ctx), []int64{userID})
+		})
 	})
+	switch {
+	case err == nil && behind != nil:
+		err = fmt.Errorf("user %d is erased, but for archived answers, which the next Archive removes: %w", userID, behind)
+	case errors.Is(err, ErrNotFound):
+		err = errors.Join(err, s.engine.forgetLeft(context.WithoutCancel(ctx), userID))
+	}
 	return receipt, err
 }
 
@@ -38,14 +60,21 @@ var personal = []schema.Tabler{
 	models.Loadout{}, models.InventoryItem{}, models.CoinEntry{},
 	models.SeasonResult{}, models.LeagueParticipant{},
 	models.RollupTask{}, models.MasteryRollup{}, models.MasteryStat{},
-	models.AnswerEvent{}, models.Session{},
+	models.AnswerEvent{}, models.ArchiveHorizon{}, models.Session{},
 }
 
 // erase removes a user table by table: the foreign keys would do it too, but
-// do not count.
-func (u *unit) erase(userID int64) (EraseReceipt, error) {
+// do not count. inFile says that answers of theirs are in the archive's file.
+func (u *unit) erase(userID int64) (_ EraseReceipt, inFile bool, err error) {
 	if _, err := u.lockUser(userID); err != nil {
-		return EraseReceipt{}, err
+		return EraseReceipt{}, false, err
+	}
+	horizon, err := u.horizon(userID)
+	if err == nil && !u.locksRows {
+		inFile, err = u.inFile(userID, horizon)
+	}
+	if err != nil {
+		return EraseReceipt{}, false, err
 	}
 	receipt := EraseReceipt{UserID: userID, Rows: make(map[string]int64, len(personal)+1)}
 	remove := func(table schema.Tabler, key string) error {
@@ -53,13 +82,19 @@ func (u *unit) erase(userID int64) (EraseReceipt, error) {
 		receipt.Rows[table.TableName()] = result.RowsAffected
 		return result.Error
 	}
-	for _, table := range personal {
+	tables := personal
+	if u.locksRows {
+		tables = append([]schema.Tabler{models.ArchivedAnswer{}}, personal...)
+	} else if horizon != nil {
+		receipt.Rows[models.ArchivedAnswer{}.TableName()] = horizon.Answers
+	}
+	for _, table := range tables {
 		if err := remove(table, "user_id"); err != nil {
-			return EraseReceipt{}, err
+			return EraseReceipt{}, false, err
 		}
 	}
 	if err := remove(models.User{}, "id"); err != nil {
-		return EraseReceipt{}, err
+		return EraseReceipt{}, false, err
 	}
-	return receipt, nil
+	return receipt, inFile, nil
 }

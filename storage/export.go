@@ -16,9 +16,13 @@ import (
 // Export is everything that is stored about a user. In JSON it has a list for
 // each table, by the table's name without prefix.
 type Export struct {
-	User     models.User                `json:"users"`
-	Sessions []models.Session           `json:"sessions"`
-	Answers  []models.AnswerEvent       `json:"answer_events"`
+	User     models.User          `json:"users"`
+	Sessions []models.Session     `json:"sessions"`
+	Answers  []models.AnswerEvent `json:"answer_events"`
+	// Archived are answers that were moved out of the log, on SQLite to the
+	// archive's file.
+	Archived []models.ArchivedAnswer    `json:"answer_archive"`
+	Horizon  []models.ArchiveHorizon    `json:"archive_horizons"` // one, or none
 	Mastery  []models.MasteryStat       `json:"mastery_stats"`
 	Rollups  []models.MasteryRollup     `json:"mastery_rollups"`
 	ToRollUp []models.RollupTask        `json:"rollup_queue"` // one, or none
@@ -32,9 +36,10 @@ type Export struct {
 // Export returns everything that is stored about a user, from one moment
 // (P12), in memory: ExportTo is for users who may have more than fits. Lists
 // are in the order of their tables' keys. It returns ErrNotFound when there is
-// no such user. What Touch keeps in memory is not stored yet.
+// no such user, and an *ArchiveError where answers of theirs were moved to an
+// archive that cannot be read. What Touch keeps in memory is not stored yet.
 func (s *Users) Export(ctx context.Context, userID int64) (out Export, err error) {
-	err = s.engine.snapshot(ctx, func(u *unit) error {
+	err = s.engine.whole(ctx, func(u *unit) error {
 		out = Export{}
 		if out.User, err = u.user(userByID, userID); err != nil {
 			return err
@@ -42,6 +47,8 @@ func (s *Users) Export(ctx context.Context, userID int64) (out Export, err error
 		return firstError(
 			gather(u, sessionsOfUser, userID, &out.Sessions),
 			gather(u, answersOfUser, userID, &out.Answers),
+			gatherArchived(u, userID, &out.Archived),
+			gather(u, horizonOfUser, userID, &out.Horizon),
 			gather(u, masteryOfUser, userID, &out.Mastery),
 			gather(u, rollupsOfUser, userID, &out.Rollups),
 			gather(u, rollupTaskOfUser, userID, &out.ToRollUp),
@@ -61,18 +68,21 @@ func (s *Users) Export(ctx context.Context, userID int64) (out Export, err error
 // a part of the JSON.
 func (s *Users) ExportTo(ctx context.Context, userID int64, w io.Writer) error {
 	var failed error
-	err := s.engine.snapshot(ctx, func(u *unit) error {
-		failed = u.exportTo(userID, w)
-		return nil // what w has cannot be taken back: this runs once
+	err := s.engine.whole(ctx, func(u *unit) error {
+		user, err := u.user(userByID, userID)
+		if err != nil {
+			return err
+		}
+		return u.withArchived(userID, func(a *archived) error {
+			failed = u.exportTo(user, a, w)
+			return nil // what w has cannot be taken back: this runs once
+		})
 	})
 	return cmp.Or(failed, err)
 }
 
-func (u *unit) exportTo(userID int64, w io.Writer) error {
-	user, err := u.user(userByID, userID)
-	if err != nil {
-		return err
-	}
+func (u *unit) exportTo(user models.User, a *archived, w io.Writer) error {
+	userID := user.ID
 	out := &jsonWriter{w: bufio.NewWriter(w)}
 	out.text("{")
 	out.key(user)
@@ -80,6 +90,8 @@ func (u *unit) exportTo(userID int64, w io.Writer) error {
 	return firstError(
 		stream[models.Session](u, sessionsOfUser, userID, out),
 		stream[models.AnswerEvent](u, answersOfUser, userID, out),
+		streamArchived(a, out),
+		stream[models.ArchiveHorizon](u, horizonOfUser, userID, out),
 		stream[models.MasteryStat](u, masteryOfUser, userID, out),
 		stream[models.MasteryRollup](u, rollupsOfUser, userID, out),
 		stream[models.RollupTask](u, rollupTaskOfUser, userID, out),

@@ -20,6 +20,8 @@ func MustFull(tb testing.TB, f *fixture, uid string) models.User {
 	tb.Helper()
 	user, err := f.Users.Create(ctx, storage.NewUser{UID: uid, Email: uid + "@example.org", Name: "Name of " + uid})
 	must(tb, err)
+	MustAppend(tb, f.Store, user.ID, oldAnswer(0, "9+9"), oldAnswer(1, "9+9"))
+	MustArchive(tb, f.Store)
 	MustSubmit(tb, f.Store, session(user.ID, 0, right(1, "1+1", 900), wrong(2, "2+2", 1100)))
 	MustSubmit(tb, f.Store, session(user.ID, 1, right(3, "1+1", 900), right(4, "3+3", 900)))
 	_, err = f.Rollups.Run(ctx)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,12 +67,18 @@ func MustOpen(tb testing.TB, changes ...func(*setup)) *fixture {
 		change(&s)
 	}
 	f.path = s.path
+	if s.store.Archive == "" && strings.HasPrefix(s.path, "/") {
+		s.store.Archive = archiveOf(s.path)
+	}
 	f.db = MustOpenGORM(tb, s.path, &s.gorm)
 	f.Store = storage.New(s.store)
 	must(tb, f.db.Use(f.Store))
 	tb.Cleanup(func() { must(tb, f.Close()) })
 	return f
 }
+
+// archiveOf is the path of a file's archive, unless the test says another.
+func archiveOf(path string) string { return path + ".archive" }
 
 // MustOpenGORM opens a database that is closed with the test.
 func MustOpenGORM(tb testing.TB, path string, config *gorm.Config) *gorm.DB {

@@ -14,21 +14,19 @@ import (
 // late counts from the time in its id. It reads the user's log up to there,
 // so that it takes as long as their answers are many; for the present,
 // Operation is quicker. It returns an *InvalidError for a time before 1970 or
-// after 9999.
+// after 9999, and an *ArchiveError where answers of the user were moved to an
+// archive that cannot be read.
 func (s *Mastery) AsOf(ctx context.Context, userID int64, operation string, at time.Time) (stats []models.MasteryStat, err error) {
 	if at, err = checkTime("at", at); err != nil {
 		return nil, err
 	}
 	operation, _ = normalizeOperation(operation)
-	err = s.engine.read(ctx, func(u *unit) error {
-		stats, err = u.foldLog(u.raw(logUpTo, userID, operation, firstIDAfter(at)))
+	err = s.engine.whole(ctx, func(u *unit) error {
+		stats, err = u.foldLog(userID, firstIDAfter(at), operation)
 		return err
 	})
 	return stats, err
 }
-
-var logUpTo = declare(selectLogged+` AND operation = CAST(? AS TEXT) AND id < ? ORDER BY id`,
-	"SEARCH answer_events USING PRIMARY KEY (user_id=? AND id<?)")
 
 // firstIDAfter returns what is greater than every id up to a millisecond, and
 // smaller than every later one.

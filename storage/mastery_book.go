@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"gorm.io/gorm"
-
 	"github.com/flashstore/flashstore/models"
 )
 
@@ -167,9 +165,7 @@ func (u *unit) foldMastery(userID int64, operation string, events []models.Answe
 		f.add(e)
 	}
 	if late := f.late(); len(late) > 0 {
-		log, err := find[models.AnswerEvent](late, func(part []string) *gorm.DB {
-			return u.raw(answersOfFacts, userID, operation, part)
-		})
+		log, err := u.allOfFacts(userID, operation, late)
 		if err != nil {
 			return err
 		}

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"gorm.io/gorm"
-
 	"github.com/flashstore/flashstore/models"
 )
 
@@ -68,9 +66,10 @@ var levelColumns = strings.Split(masteryColumns, ", ")
 // It returns where they differ, by operation and fact; nothing where all is
 // well. It reads one moment and changes nothing, takes as long as the user's
 // answers are many, and keeps as much in memory as their facts. It returns
-// ErrNotFound when there is no such user.
+// ErrNotFound when there is no such user, and an *ArchiveError where answers of
+// theirs were moved to an archive that cannot be read, or has not all of them.
 func (s *Mastery) Verify(ctx context.Context, userID int64) (differences []MasteryDifference, err error) {
-	err = s.engine.snapshot(ctx, func(u *unit) error {
+	err = s.engine.whole(ctx, func(u *unit) error {
 		if _, err := u.user(userByID, userID); err != nil {
 			return err
 		}
@@ -102,32 +101,73 @@ func (s *Mastery) VerifyAll(ctx context.Context, fn func(MasteryDifference) erro
 	})
 }
 
-// selectLogged names what a fold needs of an answer, in the order in which
-// scanLogged takes it.
-const selectLogged = `
+// The columns that a fold needs of an answer, in the order in which scanLogged
+// takes them; in the log and in the archive, of all operations or of one.
+const (
+	selectLogged = `
 SELECT user_id, id, operation, fact, correct, response_time_ms, created_at
-FROM {answer_events} WHERE user_id = CAST(? AS BIGINT)`
+FROM {answer_events} WHERE user_id = CAST(? AS BIGINT) AND id >= ? AND id < ?`
+	selectArchived = `
+SELECT user_id, id, operation, fact, correct, response_time_ms, created_at
+FROM {answer_archive} WHERE user_id = CAST(? AS BIGINT) AND id >= ? AND id < ?`
+	ofOperation = ` AND operation = CAST(? AS TEXT)`
+)
 
-var logOfUser = declare(selectLogged+` ORDER BY id`,
-	"SEARCH answer_events USING PRIMARY KEY (user_id=?)")
+var (
+	foldLogged = declare(selectLogged+` ORDER BY id`,
+		"SEARCH answer_events USING PRIMARY KEY (user_id=? AND id>? AND id<?)")
+	foldLoggedOf = declare(selectLogged+ofOperation+` ORDER BY id`,
+		"SEARCH answer_events USING PRIMARY KEY (user_id=? AND id>? AND id<?)")
+	foldArchived = declare(selectArchived+` ORDER BY id`,
+		"SEARCH answer_archive USING PRIMARY KEY (user_id=? AND id>? AND id<?)")
+	foldArchivedOf = declare(selectArchived+ofOperation+` ORDER BY id`,
+		"SEARCH answer_archive USING PRIMARY KEY (user_id=? AND id>? AND id<?)")
+)
 
 func scanLogged(rows *sql.Rows, e *models.AnswerEvent) error {
 	return rows.Scan(&e.UserID, &e.ID, &e.Operation, &e.Fact, &e.Correct, &e.ResponseTimeMS, (*millis)(&e.CreatedAt))
 }
 
-// foldLog folds the answers that a query of the log returns, one at a time,
-// and returns the levels by operation and fact.
-func (u *unit) foldLog(log *gorm.DB) (stats []models.MasteryStat, err error) {
+// foldLog folds a user's answers of ids before until, of the given operation or
+// of all, and returns the levels by operation and fact. They are read one at a
+// time: those that are archived, with those of the log that came late among
+// them, and then the rest of the log.
+func (u *unit) foldLog(userID int64, until models.ID, operation ...string) (stats []models.MasteryStat, err error) {
 	folds := map[string]*fold{} // by operation
-	var e models.AnswerEvent
-	err = eachRow(log, func(rows *sql.Rows) error {
-		if err := scanLogged(rows, &e); err != nil {
-			return err
-		}
+	add := func(e *models.AnswerEvent) {
 		if folds[e.Operation] == nil {
 			folds[e.Operation] = newFold(u.cfg.Rules, nil)
 		}
-		folds[e.Operation].add(e)
+		folds[e.Operation].add(*e)
+	}
+	logged, moved, of := foldLogged, foldArchived, []any{}
+	if len(operation) > 0 {
+		logged, moved, of = foldLoggedOf, foldArchivedOf, []any{operation[0]}
+	}
+	from := lowestID
+	err = u.withArchived(userID, func(a *archived) error {
+		if a == nil {
+			return nil
+		}
+		from = a.horizon.BeforeID
+		end := from
+		if until.Compare(end) < 0 {
+			end = until
+		}
+		late := slices.DeleteFunc(a.late, func(e models.AnswerEvent) bool {
+			return e.ID.Compare(end) >= 0 || len(operation) > 0 && e.Operation != operation[0]
+		})
+		return a.each(a.raw(moved, append([]any{userID, lowestID, end}, of...)...), scanLogged, late, add)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var e models.AnswerEvent
+	err = eachRow(u.raw(logged, append([]any{userID, from, until}, of...)...), func(rows *sql.Rows) error {
+		if err := scanLogged(rows, &e); err != nil {
+			return err
+		}
+		add(&e)
 		return nil
 	})
 	if err != nil {
@@ -141,7 +181,7 @@ func (u *unit) foldLog(log *gorm.DB) (stats []models.MasteryStat, err error) {
 
 // masteryDifferences compares what is stored of a user with what the log says.
 func (u *unit) masteryDifferences(userID int64) ([]MasteryDifference, error) {
-	computed, err := u.foldLog(u.raw(logOfUser, userID))
+	computed, err := u.foldLog(userID, highestID)
 	if err != nil {
 		return nil, err
 	}

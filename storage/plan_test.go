@@ -20,11 +20,11 @@ import (
 // (S36, S37, S44, N12): SEARCH, no full scan, no temporary B-tree. Among them
 // are the seed's five indexes (S38–S42), some of them as primary keys.
 func TestPlans(t *testing.T) {
-	db, _ := openPlanned(t)
+	_, store := openPlanned(t)
 	for _, q := range queries {
 		sql := strings.TrimSpace(q.text(""))
 		t.Run(firstLine(sql), func(t *testing.T) {
-			got := explain(t, db, sql)
+			got := explain(t, whereIs(store, sql), sql)
 			if diff := cmp.Diff(q.plan, got); diff != "" {
 				t.Errorf("plan of\n%s\n(-declared +is)\n%s", sql, diff)
 			}
@@ -41,7 +41,7 @@ func TestPlans(t *testing.T) {
 // query is never run.
 func TestEveryStatementHasAPlan(t *testing.T) {
 	db, store := openPlanned(t)
-	caught := catchStatements(t, db)
+	caught := catchStatements(t, db, store.engine.moved.file.db)
 	useEverything(t, store)
 	if len(caught.texts) < len(queries) {
 		t.Fatalf("caught %d statements, fewer than the %d queries", len(caught.texts), len(queries))
@@ -51,7 +51,7 @@ func TestEveryStatementHasAPlan(t *testing.T) {
 		if strings.HasPrefix(sql, "SAVEPOINT") || strings.HasPrefix(sql, "INSERT") && !strings.Contains(sql, "SELECT") {
 			continue
 		}
-		if bad := badStep(explain(t, db, sql)); bad != "" && !hasReason(sql) {
+		if bad := badStep(explain(t, whereIs(store, sql), sql)); bad != "" && !hasReason(sql) {
 			t.Errorf("%s\nneeds %q", sql, bad)
 		}
 	}
@@ -79,16 +79,29 @@ func TestBadPlansAreSeen(t *testing.T) {
 
 func openPlanned(t *testing.T) (*gorm.DB, *Store) {
 	t.Helper()
-	db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "plan.db")), &gorm.Config{})
+	path := filepath.Join(t.TempDir(), "plan.db")
+	db, err := gorm.Open(sqlite.Open(path), &gorm.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := New(Config{})
+	store := New(Config{Archive: path + ".archive"})
 	if err := db.Use(store); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
+	if _, err := store.Answers.Archive(context.Background(), time.Unix(0, 0)); err != nil { // which makes the file
+		t.Fatal(err)
+	}
 	return db, store
+}
+
+// whereIs returns the database with the table of a statement: the archive has
+// one of its own.
+func whereIs(store *Store, sql string) *gorm.DB {
+	if strings.Contains(sql, "answer_archive") {
+		return store.engine.moved.file.db
+	}
+	return store.engine.db
 }
 
 // explain returns the steps of a statement's plan. A list of one makes SQLite
@@ -156,7 +169,7 @@ func (s *statements) list() []string {
 	return list
 }
 
-func catchStatements(t *testing.T, db *gorm.DB) *statements {
+func catchStatements(t *testing.T, databases ...*gorm.DB) *statements {
 	t.Helper()
 	caught := &statements{texts: map[string]bool{}}
 	note := func(tx *gorm.DB) {
@@ -164,17 +177,19 @@ func catchStatements(t *testing.T, db *gorm.DB) *statements {
 		defer caught.mu.Unlock()
 		caught.texts[tx.Statement.SQL.String()] = true
 	}
-	calls := db.Callback()
-	for _, err := range []error{
-		calls.Create().After("*").Register("test:catch", note),
-		calls.Query().After("*").Register("test:catch", note),
-		calls.Update().After("*").Register("test:catch", note),
-		calls.Delete().After("*").Register("test:catch", note),
-		calls.Row().After("*").Register("test:catch", note),
-		calls.Raw().After("*").Register("test:catch", note),
-	} {
-		if err != nil {
-			t.Fatal(err)
+	for _, db := range databases {
+		calls := db.Callback()
+		for _, err := range []error{
+			calls.Create().After("*").Register("test:catch", note),
+			calls.Query().After("*").Register("test:catch", note),
+			calls.Update().After("*").Register("test:catch", note),
+			calls.Delete().After("*").Register("test:catch", note),
+			calls.Row().After("*").Register("test:catch", note),
+			calls.Raw().After("*").Register("test:catch", note),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	return caught
@@ -291,7 +306,40 @@ func useEverything(t *testing.T, store *Store) {
 	check(err)
 	_, err = store.Users.Get(ctx, user.ID)
 	check(err)
+	useArchive(t, store, user.ID)
 	useMoneyAndLeaving(t, store, user.ID, item.ID)
+}
+
+// useArchive is the part of useEverything that moves answers and reads them.
+func useArchive(t *testing.T, store *Store, userID int64) {
+	t.Helper()
+	ctx := context.Background()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	past := time.Now().AddDate(0, 0, -3)
+	for n := range 4 { // the last of them is earlier than those that were moved
+		at := past.Add(-time.Duration(n) * time.Hour)
+		id := firstIDAfter(at)
+		id[6], id[8] = 0x70, 0x80
+		old := SingleAnswer{Operation: "addition", Answer: Answer{ID: id, Fact: "1+1", Correct: true, At: at}}
+		for range 2 {
+			_, err := store.Answers.Append(ctx, userID, old)
+			check(err)
+		}
+		if n < 3 {
+			_, err := store.Answers.Archive(ctx, past.AddDate(0, 0, 1))
+			check(err)
+		}
+	}
+	_, err := store.Answers.Recent(ctx, userID, 0, WithArchived())
+	check(err)
+	_, err = store.Mastery.AsOf(ctx, userID, "addition", past)
+	check(err)
+	check(store.Mastery.VerifyAll(ctx, func(MasteryDifference) error { return nil }))
 }
 
 // useMoneyAndLeaving is the part of useEverything that changes coins for other

@@ -36,7 +36,9 @@ var _ gorm.Plugin = (*Store)(nil)
 
 // New returns the store. A Config that makes no sense comes back as an error
 // of db.Use.
-func New(cfg Config) *Store { return over(&engine{cfg: cfg.withDefaults()}) }
+func New(cfg Config) *Store {
+	return over(&engine{cfg: cfg.withDefaults(), moved: &archive{path: cfg.Archive}})
+}
 
 // over returns the API over an engine.
 func over(e *engine) *Store {
@@ -68,6 +70,9 @@ func (s *Store) Initialize(db *gorm.DB) error {
 	cfg := s.engine.cfg
 	if err := cfg.validate(); err != nil {
 		return err
+	}
+	if cfg.Archive != "" && isPostgres(db) {
+		return errors.New("storage.Config.Archive is for SQLite: PostgreSQL has archived answers in a table beside the log")
 	}
 	ctx := db.Statement.Context
 	if err := checkProtocol(ctx, db); err != nil {
@@ -121,6 +126,7 @@ func (s *Store) Close() error {
 	if s.engine.queue != nil {
 		err = errors.Join(s.engine.presence.close(), s.engine.queue.Close())
 	}
+	err = errors.Join(err, s.engine.moved.close())
 	if s.hooks != nil {
 		err = errors.Join(err, s.hooks.Close())
 	}

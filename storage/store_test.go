@@ -78,8 +78,11 @@ var calls = map[string]func(context.Context, *storage.Store) error{
 	"Leagues.Schedule": func(c context.Context, s *storage.Store) error { return err2(s.Leagues.Schedule(c, noon, 1)) },
 
 	"Users.Dashboard": func(c context.Context, s *storage.Store) error { return err2(s.Users.Dashboard(c, 1)) },
-	"Mastery.AsOf":    func(c context.Context, s *storage.Store) error { return err2(s.Mastery.AsOf(c, 1, "addition", noon)) },
-	"Mastery.Verify":  func(c context.Context, s *storage.Store) error { return err2(s.Mastery.Verify(c, 1)) },
+	"Answers.Archive": func(c context.Context, s *storage.Store) error {
+		return err2(s.Answers.Archive(c, time.Unix(0, 0)))
+	},
+	"Mastery.AsOf":   func(c context.Context, s *storage.Store) error { return err2(s.Mastery.AsOf(c, 1, "addition", noon)) },
+	"Mastery.Verify": func(c context.Context, s *storage.Store) error { return err2(s.Mastery.Verify(c, 1)) },
 	"Mastery.VerifyAll": func(c context.Context, s *storage.Store) error {
 		return s.Mastery.VerifyAll(c, func(storage.MasteryDifference) error { return nil })
 	},

@@ -1,0 +1,2 @@
+DROP TABLE {archive_horizons};
+DROP TABLE {answer_archive};

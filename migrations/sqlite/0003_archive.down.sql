@@ -1,0 +1,2 @@
+DROP TABLE {archive_horizons};
+DROP TABLE {archive_files};
