@@ -157,6 +157,43 @@ var operations = map[string]func() storagetest.Operation{
 			Again: storage.ErrNotFound,
 		}
 	},
+	"Answers.Archive": func() storagetest.Operation {
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) error { return withArchived(ctx, s, false) },
+			Do:      archives,
+		}
+	},
+	// Some are archived already, and some of that past came late.
+	"Answers.Archive, again": func() storagetest.Operation {
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) error { return withArchived(ctx, s, true) },
+			Do:      archives,
+		}
+	},
+	"Answers.Append, of the archived past": func() storagetest.Operation {
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) error {
+				return errors.Join(withArchived(ctx, s, false), archives(ctx, s))
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Answers.Append(ctx, 1, single(answer(-300000, "8+7")), single(answer(-300020, "8+7"))))
+			},
+		}
+	},
+	"Users.Erase, archived": func() storagetest.Operation {
+		return storagetest.Operation{
+			Prepare: func(ctx context.Context, s *storage.Store) error {
+				return errors.Join(withArchived(ctx, s, false), archives(ctx, s))
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				err := only(s.Users.Erase(ctx, 1))
+				if errors.Is(err, storage.ErrNotFound) {
+					return nil // interrupted behind its commit
+				}
+				return err
+			},
+		}
+	},
 	"Leagues.Settle": func() storagetest.Operation {
 		var week models.Season
 		return storagetest.Operation{
@@ -224,6 +261,33 @@ var operations = map[string]func() storagetest.Operation{
 
 func withUser(ctx context.Context, s *storage.Store) (models.User, error) {
 	return s.Users.Create(ctx, storage.NewUser{UID: "ada"})
+}
+
+// withArchived gives two users answers of some days ago, and where that is
+// wanted archives a part of them.
+func withArchived(ctx context.Context, s *storage.Store, some bool) error {
+	for n := range 2 {
+		user, err := s.Users.Create(ctx, storage.NewUser{UID: fmt.Sprint("user-", n)})
+		if err != nil {
+			return err
+		}
+		if err := only(s.Answers.Append(ctx, user.ID, single(answer(-300010, "8+7")), single(answer(-300000, "8+7")))); err != nil {
+			return err
+		}
+		if some {
+			if err := archives(ctx, s); err != nil {
+				return err
+			}
+			if err := only(s.Answers.Append(ctx, user.ID, single(answer(-300005, "8+7")), single(answer(-300020, "1+1")))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func archives(ctx context.Context, s *storage.Store) error {
+	return only(s.Answers.Archive(ctx, lesson.AddDate(0, 0, -1)))
 }
 
 func withItem(ctx context.Context, s *storage.Store) (user models.User, item models.ShopItem, err error) {

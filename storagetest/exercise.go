@@ -9,10 +9,11 @@ import (
 // Exercise runs the promises of package storage's API against new databases
 // that open returns, each promise as a subtest on one of its own: submit once,
 // conflicts, the order of arrival, mastery that the log proves, coins that never
-// go below zero and whose ledger proves them, the shop, versions, one rule for a board, a
-// rank and a window, cursors, seasons that settle exactly once, rollups,
-// dashboards, leaving, the caller's transactions, and concurrent writers to exact
-// totals.
+// go below zero and whose ledger proves them, the shop, versions, one rule for a
+// board, a rank and a window, cursors, seasons that settle exactly once,
+// rollups, archived answers, dashboards, leaving, contexts that end, the caller's
+// transactions, and concurrent writers to exact totals. On SQLite it makes
+// archives in directories of its own.
 func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
 	t.Helper()
 	for _, promise := range []struct {
@@ -46,6 +47,10 @@ func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
 		{"Seasons/Bell", bell},
 		{"Rollups", rollups},
 		{"EndedContexts", endedContexts},
+		{"Archive", archive},
+		{"Archive/Late", archiveLate},
+		{"Archive/Erase", archiveErase},
+		{"Archive/AtOnce", archiveAtOnce},
 		{"InTransaction", inTransaction},
 		{"InTransaction/Failing", inTransactionFailing},
 		{"InTransaction/Interrupted", inTransactionInterrupted},

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -46,7 +47,11 @@ func use(t *testing.T, open func(t *testing.T) *gorm.DB) kit {
 	t.Helper()
 	k := kit{db: open(t), clock: &clock{}}
 	k.clock.set(noon)
-	k.Store = storage.New(storage.Config{Now: k.clock.now})
+	cfg := storage.Config{Now: k.clock.now}
+	if k.db.Name() == "sqlite" {
+		cfg.Archive = filepath.Join(t.TempDir(), "archive.db")
+	}
+	k.Store = storage.New(cfg)
 	must(t, k.db.Use(k.Store))
 	t.Cleanup(func() { must(t, k.Close()) })
 	users, err := k.Users.List(t.Context(), 0, 1)
