@@ -3,6 +3,8 @@ package transfer
 import (
 	"fmt"
 	"time"
+
+	"gorm.io/gorm"
 )
 
 // Config says how to copy. The zero value is a good one.
@@ -17,6 +19,14 @@ type Config struct {
 	// DryRun compares and counts, and writes nothing, not even the tables of
 	// an empty target. One with migrations pending counts as empty.
 	DryRun bool
+
+	// FromArchive and ToArchive are the archives' files, of a source and a target
+	// on SQLite, as storage.Config.Archive names them; PostgreSQL has archived
+	// answers in a table. They are needed where the source has any: without, Copy
+	// returns an *ArchivedError before it writes a row. The target's belongs to
+	// the target: storage's Answers.Archive makes it, also where it moves nothing.
+	// A dry run does without. By default, none.
+	FromArchive, ToArchive *gorm.DB
 
 	// Progress is called now and then, from the goroutine that called Copy,
 	// with figures that never go back. By default, nobody is told.

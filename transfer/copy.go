@@ -30,7 +30,8 @@ import (
 // had, which includes a former copy that has had users, sessions, answers or
 // coins of its own since; *DisagreementError, with the whole Report, when rows
 // or checksums are not the same at the end; migrations.ErrPending for a source
-// that is not up to date; ErrInTransaction; ErrNoWAL. A former copy of which all
+// that is not up to date; ErrInTransaction; ErrNoWAL;
+// *ArchivedError where answers are archived and the archives are not given. A former copy of which all
 // users were erased at the source is refused too: empty it by hand. What was
 // changed at a former copy without a session, an answer, a result or coins, such
 // as a user's name, is not seen as its own and overwritten.
@@ -73,6 +74,9 @@ func run(ctx context.Context, from, to *gorm.DB, cfg Config) (Report, error) {
 	for _, t := range all {
 		report.Tables = append(report.Tables, *c.report[t])
 	}
+	if c.moved != nil {
+		report.Tables = append(report.Tables, *c.moved)
+	}
 	if err == nil && !cfg.DryRun {
 		err = report.judge()
 	}
@@ -102,13 +106,27 @@ type copier struct {
 	erased map[int64]bool // users that the source does not have any more
 	report map[*table]*TableReport
 	done   Progress
+
+	archive *archives // nil: the source has no archived answers
+	moved   *TableReport
 }
 
 func (c *copier) run(ctx context.Context) error {
 	ready, err := c.prepare(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.findArchive(ctx)
 	}
+	if err == nil {
+		err = c.copyTables(ctx, ready)
+	}
+	if err == nil {
+		c.moved, err = c.copyArchive(ctx, ready)
+	}
+	return err
+}
+
+// copyTables copies all but the archived answers, which need their users.
+func (c *copier) copyTables(ctx context.Context, ready bool) error {
 	return c.from.snapshot(ctx, func(from moment) error {
 		if err := c.count(ctx, from); err != nil {
 			return err
@@ -169,6 +187,9 @@ func (c *copier) count(ctx context.Context, from moment) error {
 		}
 		c.report[t].Rows = n
 		c.done.Total += n
+	}
+	if c.archive != nil {
+		c.done.Total += c.archive.rows
 	}
 	if !c.cfg.DryRun {
 		c.done.Total *= 2

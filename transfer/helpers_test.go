@@ -68,9 +68,15 @@ func open(tb testing.TB, dialector gorm.Dialector) *gorm.DB {
 // on puts a store on a database.
 func on(tb testing.TB, db *gorm.DB, prefix string) *school {
 	tb.Helper()
+	return onArchive(tb, db, prefix, "")
+}
+
+// onArchive puts a store on a database, with that file as its archive.
+func onArchive(tb testing.TB, db *gorm.DB, prefix, archive string) *school {
+	tb.Helper()
 	s := (&school{db: db}).at(noon)
 	s.Store = storage.New(storage.Config{
-		TablePrefix: prefix, Hooks: hooks.Config{Logger: slog.New(slog.DiscardHandler)}, Now: func() time.Time { return time.UnixMilli(s.now.Load()) },
+		TablePrefix: prefix, Archive: archive, Hooks: hooks.Config{Logger: slog.New(slog.DiscardHandler)}, Now: func() time.Time { return time.UnixMilli(s.now.Load()) },
 	})
 	must(tb, db.Use(s.Store))
 	tb.Cleanup(func() { must(tb, s.Close()) })
@@ -161,7 +167,7 @@ func contents(tb testing.TB, db *gorm.DB) map[string][]string {
 	must(tb, db.Raw(query).Scan(&tables).Error)
 	all := map[string][]string{}
 	for _, table := range tables {
-		if table == "schema_migrations" || table == "sqlite_stat1" || table == "sqlite_stat4" {
+		if table == "schema_migrations" || table == "archive_files" || table == "sqlite_stat1" || table == "sqlite_stat4" {
 			continue
 		}
 		all[table] = rowsOf(tb, db, table)

@@ -82,7 +82,7 @@ func (c *copier) extra(t *table, key row, given int64, n *tally) {
 		}
 	case user >= 0 && c.erased[key[user].(int64)]:
 		// It goes with its user.
-	case t.lasting:
+	case t.lasting && !c.wasMoved(t, key):
 		n.foreign++
 	default:
 		found.remove = append(found.remove, key)

@@ -68,31 +68,40 @@ var list = []traits{
 	{model: models.InventoryItem{}},
 	{model: models.Loadout{}},
 	{model: models.CoinEntry{}, lasting: true, identity: []string{"entry_id"}},
+	{model: models.ArchiveHorizon{}},
 }
 
 // tables returns the list with the columns that the models have.
 func tables(prefix string) ([]*table, error) {
 	all := make([]*table, 0, len(list))
 	for _, traits := range list {
-		t := &table{name: prefix + traits.model.TableName(), traits: traits}
-		parsed, err := schema.Parse(traits.model, &sync.Map{}, schema.NamingStrategy{})
+		t, err := tableOf(traits, prefix)
 		if err != nil {
 			return nil, err
-		}
-		names := slices.Concat(parsed.PrimaryFieldDBNames, slices.DeleteFunc(slices.Clone(parsed.DBNames), func(name string) bool {
-			return slices.Contains(parsed.PrimaryFieldDBNames, name)
-		}))
-		t.keys = len(parsed.PrimaryFieldDBNames)
-		for _, name := range names {
-			kind, err := kindOf(parsed.FieldsByDBName[name])
-			if err != nil {
-				return nil, fmt.Errorf("table %s: %w", t.name, err)
-			}
-			t.columns = append(t.columns, column{name, kind})
 		}
 		all = append(all, t)
 	}
 	return all, nil
+}
+
+func tableOf(traits traits, prefix string) (*table, error) {
+	t := &table{name: prefix + traits.model.TableName(), traits: traits}
+	parsed, err := schema.Parse(traits.model, &sync.Map{}, schema.NamingStrategy{})
+	if err != nil {
+		return nil, err
+	}
+	names := slices.Concat(parsed.PrimaryFieldDBNames, slices.DeleteFunc(slices.Clone(parsed.DBNames), func(name string) bool {
+		return slices.Contains(parsed.PrimaryFieldDBNames, name)
+	}))
+	t.keys = len(parsed.PrimaryFieldDBNames)
+	for _, name := range names {
+		kind, err := kindOf(parsed.FieldsByDBName[name])
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", t.name, err)
+		}
+		t.columns = append(t.columns, column{name, kind})
+	}
+	return t, nil
 }
 
 func kindOf(field *schema.Field) (kind, error) {
