@@ -12,6 +12,7 @@ func commands(opts *options) []*cobra.Command {
 		opts.onlySQLite(loadtestCommand(opts), true),
 		migrateCommand(opts),
 		copyCommand(opts),
+		archiveCommand(opts),
 		boardCommand(opts),
 		opts.onlySQLite(statsCommand(opts), false),
 		opts.onlySQLite(adviseCommand(opts), false),

@@ -17,6 +17,8 @@ type copyFlags struct {
 	from, to string
 	dryRun   bool
 	batch    int
+
+	fromArchive, toArchive string
 }
 
 func copyCommand(opts *options) *cobra.Command {
@@ -33,6 +35,9 @@ that was interrupted goes on when it is run again. One that has been written to
 since, or another store, is refused before anything is written.
 
 The source stays usable meanwhile, and what is copied is its state at the start.
+Where answers were moved to an archive, they go along: --from-archive names the
+source's file and --to-archive the target's, which is made if there is none.
+
 At the end the rows of both are counted and compared by checksum; where they do
 not agree, the tables are named and the exit status is 1.`,
 		Example: `  flashstore copy --from flashmath.db --to postgres://ann@db.example.org/class
@@ -45,6 +50,8 @@ not agree, the tables are named and the exit status is 1.`,
 	cmd.Flags().StringVar(&flags.to, "to", "", "the database to copy to: a file, made if there is none, or postgres://…")
 	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "compare only, and say what would be written")
 	cmd.Flags().IntVar(&flags.batch, "batch", 10_000, "how many rows are written in one transaction")
+	cmd.Flags().StringVar(&flags.fromArchive, "from-archive", "", "the archive's file of a source on SQLite")
+	cmd.Flags().StringVar(&flags.toArchive, "to-archive", "", "the archive's file of a target on SQLite, made if there is none")
 	return opts.prefixFlag(cmd)
 }
 
@@ -60,6 +67,8 @@ func (f copyFlags) sides(opts *options) (from, to *options, err error) {
 		err = errors.New("say where to copy: --to FILE or --to postgres://…")
 	case source.db == target.db:
 		err = errors.New("--from and --to are the same database")
+	case source.isPostgres() && f.fromArchive != "", target.isPostgres() && f.toArchive != "":
+		err = errors.New("--from-archive and --to-archive are for SQLite: PostgreSQL has archived answers in a table of the same database")
 	case f.batch < 1:
 		err = fmt.Errorf("--batch is %d: give 1 or more", f.batch)
 	}
@@ -83,11 +92,14 @@ func (o *options) copy(cmd *cobra.Command, flags copyFlags) error {
 			return fmt.Errorf("copy %s: %w", from.name(), err)
 		}
 		return to.asTarget(flags.dryRun, func(target *gorm.DB) (err error) {
-			report, err = transfer.Copy(ctx, source, target, transfer.Config{
-				TablePrefix: o.prefix, BatchRows: flags.batch, DryRun: flags.dryRun,
-				Progress: func(p transfer.Progress) { bar.set(int(p.Done), int(p.Total)) },
+			return o.copyArchives(ctx, flags, target, func(fromArchive, toArchive *gorm.DB) error {
+				report, err = transfer.Copy(ctx, source, target, transfer.Config{
+					TablePrefix: o.prefix, BatchRows: flags.batch, DryRun: flags.dryRun,
+					FromArchive: fromArchive, ToArchive: toArchive,
+					Progress: func(p transfer.Progress) { bar.set(int(p.Done), int(p.Total)) },
+				})
+				return err
 			})
-			return err
 		})
 	})
 	bar.done()

@@ -64,7 +64,7 @@ func newRoot() *cobra.Command {
 		Short: "The storage of FlashMath on SQLite: try it, fill it, look into it, keep it",
 		Long: `The storage of FlashMath on SQLite: try it, fill it, look into it, keep it.
 
-For replay, migrate, copy and board, --db may be a database of PostgreSQL's as
+For replay, migrate, copy, archive and board, --db may be a database of PostgreSQL's as
 well: postgres://user@host/name.
 
 The exit status is 0 for success, 1 for a failure or a finding, and 2 for a

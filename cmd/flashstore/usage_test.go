@@ -35,6 +35,12 @@ func TestUsageErrors(t *testing.T) {
 		"checkpoint --mode soft",
 		"vacuum --pages 5",
 		"vacuum --incremental --pages 0",
+		"archive",
+		"archive --before 2026-01-01",
+		"archive --archive a.db",
+		"archive --archive a.db --before soon",
+		"archive --archive a.db --before 2026-01-01 --batch 0",
+		"archive --archive a.db --before 2026-01-01 extra",
 		"backup",
 		"backup one two",
 	} {
