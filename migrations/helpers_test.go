@@ -26,10 +26,11 @@ import (
 const (
 	practice = "0001_practice"
 	shop     = "0002_shop"
+	setAside = "0004_set_aside"
 )
 
 // history are all of them, in their order.
-var history = []string{practice, shop, "0003_archive", "0007_versions"}
+var history = []string{practice, shop, "0003_archive", "0004_set_aside", "0007_versions"}
 
 var (
 	none     = migrations.Config{}

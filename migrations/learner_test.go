@@ -51,12 +51,18 @@ INSERT INTO {answer_archive} (user_id, id, session_id, operation, fact, correct,
 	VALUES (:id, #00000000000000000000000000000002#, :session, 'addition', '2+3', true, 1500, 1500);`
 )
 
+// doubted adds to customer what the fourth migration has.
+const doubted = `
+INSERT INTO {answers_set_aside} (user_id, id, session_id, operation, fact, correct, response_time_ms, created_at,
+		reason, set_aside_at, payload_hash)
+	VALUES (:id, #00000000000000000000000000000002#, :session, 'addition', '2+3', true, 15, 1500, 'too_fast', 2000, #00#);`
+
 // addCustomers adds users with a row in every table.
 func addCustomers(tb testing.TB, at, prefix string, ids ...int64) {
 	tb.Helper()
 	for _, id := range ids {
 		values := strings.NewReplacer(":id", fmt.Sprint(id), ":session", fmt.Sprintf("#%032x#", id))
-		run(tb, at, prefix, literals(at, values.Replace(learner+customer+archivist+pick(at, archiveFile, archivedAnswer))))
+		run(tb, at, prefix, literals(at, values.Replace(learner+customer+archivist+pick(at, archiveFile, archivedAnswer)+doubted)))
 	}
 }
 

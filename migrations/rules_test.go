@@ -108,6 +108,14 @@ var broken = []breach{
 	{"moved to no league", "UPDATE season_results SET moved_to = 6", brokenForeignKey},
 	{"prize below 0", "UPDATE season_results SET prize = -1", brokenCheck},
 
+	{"set aside of nobody", "UPDATE answers_set_aside SET user_id = 99 WHERE user_id = 1", brokenForeignKey},
+	{"set aside twice", "INSERT INTO answers_set_aside SELECT * FROM answers_set_aside", brokenPrimaryKey},
+	{"set aside for no reason", "UPDATE answers_set_aside SET reason = ''", brokenCheck},
+	{"set aside, of no operation", "UPDATE answers_set_aside SET operation = ''", brokenCheck},
+	{"set aside, of no fact", "UPDATE answers_set_aside SET fact = ''", brokenCheck},
+	{"set aside, answered before asked", "UPDATE answers_set_aside SET response_time_ms = -1", brokenCheck},
+	{"hash of no session", "UPDATE answers_set_aside SET session_id = NULL", brokenCheck},
+
 	{"price below 0", "UPDATE shop_items SET price = -1", brokenCheck},
 	{"slug twice", "INSERT INTO shop_items SELECT id + 2, slug, name, description, slot, rarity, price, asset_value, active FROM shop_items", brokenUnique},
 	{"paid below 0", "UPDATE inventory SET price_paid = -1", brokenCheck},
@@ -137,6 +145,9 @@ var brokenOnSQLite = []breach{
 	{"half right", "UPDATE answer_events SET correct = 2", brokenCheck},
 	{"horizon of 15 bytes", "UPDATE archive_horizons SET before_id = zeroblob(15)", brokenCheck},
 	{"archive's id of 15 bytes", "UPDATE archive_files SET id = zeroblob(15)", brokenCheck},
+	{"set aside, half right", "UPDATE answers_set_aside SET correct = 2", brokenCheck},
+	{"set aside, id of 15 bytes", "UPDATE answers_set_aside SET id = zeroblob(15)", brokenCheck},
+	{"set aside, session id of 15 bytes", "UPDATE answers_set_aside SET session_id = zeroblob(15)", brokenCheck},
 	{"last answer's id of 15 bytes", "UPDATE mastery_stats SET last_answer_id = zeroblob(15)", brokenCheck},
 	{"rollup of level 5.5", "UPDATE mastery_rollups SET mastery_level = 5.5", brokenType},
 	{"half for sale", "UPDATE shop_items SET active = 2", brokenCheck},
@@ -177,7 +188,7 @@ func mustBreak(t *testing.T, db *sql.DB, statement string, want rule) {
 // with something else than a number of their own are clustered by it.
 func TestStrictAndClustered(t *testing.T) {
 	want := map[string]bool{ // whether it is WITHOUT ROWID
-		"answer_events": true, "archive_files": true, "archive_horizons": false, "coin_ledger": true, "inventory": true, "league_participants": true, "leagues": false,
+		"answer_events": true, "answers_set_aside": true, "archive_files": true, "archive_horizons": false, "coin_ledger": true, "inventory": true, "league_participants": true, "leagues": false,
 		"loadouts": true, "mastery_rollups": true, "mastery_stats": true, "rollup_queue": false, "schema_migrations": false,
 		"season_results": true, "seasons": false, "sessions": true, "shop_items": false, "users": false,
 	}

@@ -36,6 +36,12 @@ var sealed = map[string]string{
 	"sqlite/0007_versions.up.sql":   "e4e2b9e1deafa9e3370b521516b9e5c44db5e449fc32f4305d1176375b22a59c",
 	"sqlite/0003_archive.down.sql":  "e905d45216acc82cf4f9cdf1cd154c33ac3d5e5fff56eda52e6ccb3a977d2571",
 	"sqlite/0003_archive.up.sql":    "deb4d10091b9cd0c8c17ff742b6fbdaf3022b27b75014a6d6df108ff90f9a694",
+
+	"postgres/0004_set_aside.down.sql": "54a0ea9a03e2a6452c4623e23611a0fb6f22dc3dafe89549f662fe98376def58",
+	"postgres/0004_set_aside.up.sql":   "d5846358f2a589f95e6900e651b5ec4cae95fe5ba08549069308cbd24d3a552d",
+
+	"sqlite/0004_set_aside.down.sql": "54a0ea9a03e2a6452c4623e23611a0fb6f22dc3dafe89549f662fe98376def58",
+	"sqlite/0004_set_aside.up.sql":   "ea87862700cfa8fc4aa370370ba876214eaea1af7570249d42b64cda584b97cd",
 }
 
 func TestMigrationsAreSealed(t *testing.T) {

@@ -36,19 +36,24 @@ type SingleAnswer struct {
 type AppendReceipt struct {
 	Booked   int `json:"booked"`
 	Repeated int `json:"repeated"` // booked before, under the same id with the same content
+	// SetAside are those that are not booked, for the rules' Plausibility now
+	// or when they came first. The three are together what was given.
+	SetAside int `json:"set_aside"`
 }
 
 // Append books single answers as they are given, each under its own id, in
 // one commit: events and mastery. XP and coins come with the session, whose
 // Submit books them once. It returns ErrNotFound when there is no such user,
 // an *InvalidError for a bad answer, and ErrConflict when an id was booked
-// with other content; then nothing is booked.
+// with other content; then nothing is booked. Answers that the rules'
+// Plausibility does not take are set aside, under their ids as well.
 func (s *Answers) Append(ctx context.Context, userID int64, answers ...SingleAnswer) (receipt AppendReceipt, err error) {
-	events, err := s.engine.now().singleEvents(userID, answers)
+	u := s.engine.now()
+	events, err := u.singleEvents(userID, answers)
 	if err != nil {
 		return receipt, err
 	}
-	out, err := s.engine.book(ctx, booking{userID: userID, events: events})
+	out, err := s.engine.book(ctx, booking{userID: userID, events: events, doubts: u.cfg.Rules.Plausibility.doubts(u.now, nil, events)})
 	return out.appended, err
 }
 
@@ -135,9 +140,14 @@ func (u *unit) logAnswers(events []models.AnswerEvent) error {
 func answerValues(events []models.AnswerEvent) []any {
 	args := make([]any, 0, len(events)*insertAnswers.columns)
 	for _, e := range events {
-		args = append(args, e.UserID, e.ID, e.SessionID, e.Operation, e.Fact, e.Correct, e.ResponseTimeMS, e.CreatedAt.UnixMilli())
+		args = appendAnswer(args, e)
 	}
 	return args
+}
+
+// appendAnswer appends the values of answerColumns.
+func appendAnswer(args []any, e models.AnswerEvent) []any {
+	return append(args, e.UserID, e.ID, e.SessionID, e.Operation, e.Fact, e.Correct, e.ResponseTimeMS, e.CreatedAt.UnixMilli())
 }
 
 // singleEvents checks single answers and returns them as rows.

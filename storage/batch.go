@@ -24,6 +24,7 @@ type batch struct {
 	sessions map[models.ID]models.Session
 	answers  map[answerKey]models.AnswerEvent // nil: not looked for
 	seasons  map[int64]models.Season          // by the id of the season that a moment falls in
+	aside    *aside                           // nil: nothing is set aside, now or before
 
 	newSessions []models.Session
 	newAnswers  []models.AnswerEvent
@@ -69,25 +70,30 @@ func (b *batch) add(in booking) (out booked, err error) {
 		return out, fmt.Errorf("user %d: %w", in.userID, ErrNotFound)
 	}
 	if in.session != nil {
+		if before, ok := b.emptied(in.session.ID); ok {
+			out.receipt, err = repeated(&before, in)
+			return out, err
+		}
 		if before, ok := b.sessions[in.session.ID]; ok {
-			out.receipt, err = repeated(&before, *in.session)
+			out.receipt, err = repeated(&before, in)
 			return out, err
 		}
 	}
-	fresh, err := b.fresh(in.events)
+	p, err := b.part(in)
 	if err != nil {
 		return out, err
 	}
 	if in.session != nil {
-		if out.receipt, err = b.addSession(user, *in.session); err != nil {
+		if out.receipt, err = b.addRest(user, in, &p); err != nil {
 			return out, err
 		}
 	}
 	if in.league != nil {
 		out.season = b.addLeagueXP(user, *in.league)
 	}
-	b.addAnswers(fresh)
-	out.appended = AppendReceipt{Booked: len(fresh), Repeated: len(in.events) - len(fresh)}
+	b.addAnswers(p.fresh)
+	b.aside.add(p.aside)
+	out.appended = AppendReceipt{Booked: len(p.fresh), Repeated: len(in.events) - len(p.fresh) - p.outside, SetAside: p.outside}
 	return out, nil
 }
 
@@ -95,25 +101,6 @@ func (b *batch) add(in booking) (out booked, err error) {
 // change no row of theirs, and a user who does not exist is met by the database.
 func (b *batch) needsUser(in booking) bool {
 	return b.careful || b.locksRows || in.session != nil || in.league != nil
-}
-
-// fresh returns the events that are not in the log yet. One that is there with
-// other content, in another session for example, is a conflict.
-func (b *batch) fresh(events []models.AnswerEvent) ([]models.AnswerEvent, error) {
-	fresh := make([]models.AnswerEvent, 0, len(events))
-	for i, e := range events {
-		before, ok := b.answers[answerKey{e.UserID, e.ID}]
-		if !ok && i > 0 && events[i-1].ID == e.ID {
-			before, ok = events[i-1], true // given twice in one call
-		}
-		switch {
-		case !ok:
-			fresh = append(fresh, e)
-		case before != e:
-			return nil, fmt.Errorf("answer %s: %w", e.ID, ErrConflict)
-		}
-	}
-	return fresh, nil
 }
 
 func (b *batch) addAnswers(events []models.AnswerEvent) {
@@ -176,6 +163,9 @@ func (b *batch) addLeagueXP(user *models.User, xp leagueXP) models.Season {
 func (b *batch) load(jobs []*job) error {
 	var users, earners []int64
 	var sessions []models.ID
+	if err := b.watch(); err != nil {
+		return err
+	}
 	for _, j := range jobs {
 		in := j.In
 		if b.needsUser(in) {
@@ -183,8 +173,11 @@ func (b *batch) load(jobs []*job) error {
 		}
 		if in.session != nil {
 			sessions = append(sessions, in.session.ID)
-			if in.session.CoinsEarned > 0 {
+			if in.session.CoinsEarned > 0 || b.aside != nil { // without a wrong answer it may be more
 				earners = append(earners, in.userID)
+			}
+			if in.isDoubted() {
+				continue // perhaps no season is needed: addRest looks
 			}
 			if err := b.loadSeason(in.session.EndedAt); err != nil {
 				return err
@@ -201,6 +194,7 @@ func (b *batch) load(jobs []*job) error {
 		func() error { return b.lockSessions(sessions) },
 		func() error { return b.loadSeqs(earners) },
 		func() error { return b.loadSessions(sessions) },
+		func() error { return b.loadAside(jobs, sessions) },
 	); err != nil {
 		return err
 	}
@@ -244,11 +238,11 @@ func (b *batch) loadSeason(at time.Time) (err error) {
 }
 
 // loadAnswers reads those that a session may repeat: it comes with all of its
-// answers, and some may have been appended before.
+// answers, and some may have been appended before. So may one that is doubted.
 func (b *batch) loadAnswers(jobs []*job) error {
 	ids := map[int64][]models.ID{}
 	for _, j := range jobs {
-		if !b.careful && j.In.session == nil {
+		if !b.careful && j.In.session == nil && j.In.doubts == nil {
 			continue
 		}
 		for _, e := range j.In.events {
@@ -276,6 +270,7 @@ func (b *batch) save() error {
 		b.saveSeasons,
 		b.saveSessions,
 		b.saveAnswers,
+		b.saveAside,
 		b.saveStandings,
 		b.saveEntries,
 		b.saveUsers,

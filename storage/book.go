@@ -18,6 +18,7 @@ type booking struct {
 	userID  int64
 	session *models.Session      // or nil
 	events  []models.AnswerEvent // in the order of their ids
+	doubts  []string             // why each of events is to be set aside, or ""; nil: none is
 	league  *leagueXP            // or nil
 }
 

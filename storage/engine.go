@@ -34,6 +34,7 @@ type engine struct {
 
 	presence *presence // of the whole store, inside of transactions too
 	moved    *archive  // likewise
+	watched  *watched  // likewise
 }
 
 func (e *engine) migrations() migrations.Config {
@@ -59,6 +60,7 @@ func (e *engine) open(db *gorm.DB) (err error) {
 	e.bookings = writequeue.NewBulk(e.queue, e.bookTogether)
 	e.presence = newPresence(e)
 	e.moved.main = e
+	e.watched = &watched{}
 	return nil
 }
 

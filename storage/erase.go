@@ -60,7 +60,7 @@ var personal = []schema.Tabler{
 	models.Loadout{}, models.InventoryItem{}, models.CoinEntry{},
 	models.SeasonResult{}, models.LeagueParticipant{},
 	models.RollupTask{}, models.MasteryRollup{}, models.MasteryStat{},
-	models.AnswerEvent{}, models.ArchiveHorizon{}, models.Session{},
+	models.SetAsideAnswer{}, models.AnswerEvent{}, models.ArchiveHorizon{}, models.Session{},
 }
 
 // erase removes a user table by table: the foreign keys would do it too, but

@@ -23,6 +23,7 @@ type Export struct {
 	// archive's file.
 	Archived []models.ArchivedAnswer    `json:"answer_archive"`
 	Horizon  []models.ArchiveHorizon    `json:"archive_horizons"` // one, or none
+	SetAside []models.SetAsideAnswer    `json:"answers_set_aside"`
 	Mastery  []models.MasteryStat       `json:"mastery_stats"`
 	Rollups  []models.MasteryRollup     `json:"mastery_rollups"`
 	ToRollUp []models.RollupTask        `json:"rollup_queue"` // one, or none
@@ -49,6 +50,7 @@ func (s *Users) Export(ctx context.Context, userID int64) (out Export, err error
 			gather(u, answersOfUser, userID, &out.Answers),
 			gatherArchived(u, userID, &out.Archived),
 			gather(u, horizonOfUser, userID, &out.Horizon),
+			gather(u, setAsideOfUser, userID, &out.SetAside),
 			gather(u, masteryOfUser, userID, &out.Mastery),
 			gather(u, rollupsOfUser, userID, &out.Rollups),
 			gather(u, rollupTaskOfUser, userID, &out.ToRollUp),
@@ -92,6 +94,7 @@ func (u *unit) exportTo(user models.User, a *archived, w io.Writer) error {
 		stream[models.AnswerEvent](u, answersOfUser, userID, out),
 		streamArchived(a, out),
 		stream[models.ArchiveHorizon](u, horizonOfUser, userID, out),
+		stream[models.SetAsideAnswer](u, setAsideOfUser, userID, out),
 		stream[models.MasteryStat](u, masteryOfUser, userID, out),
 		stream[models.MasteryRollup](u, rollupsOfUser, userID, out),
 		stream[models.RollupTask](u, rollupTaskOfUser, userID, out),
@@ -109,6 +112,8 @@ var (
 		"SEARCH sessions USING PRIMARY KEY (user_id=?)")
 	answersOfUser = declare(`SELECT * FROM {answer_events} WHERE user_id = CAST(? AS BIGINT) ORDER BY id`,
 		"SEARCH answer_events USING PRIMARY KEY (user_id=?)")
+	setAsideOfUser = declare(`SELECT * FROM {answers_set_aside} WHERE user_id = CAST(? AS BIGINT) ORDER BY id`,
+		"SEARCH answers_set_aside USING PRIMARY KEY (user_id=?)")
 	rollupTaskOfUser = declare(`SELECT * FROM {rollup_queue} WHERE user_id = CAST(? AS BIGINT)`,
 		"SEARCH rollup_queue USING INTEGER PRIMARY KEY (rowid=?)")
 	standingsOfUser = declare(`SELECT * FROM {league_participants} WHERE user_id = CAST(? AS BIGINT) ORDER BY season_id`,

@@ -29,6 +29,8 @@ func MustFull(tb testing.TB, f *fixture, uid string) models.User {
 	MustAppend(tb, f.Store, user.ID, right(5, "1+1", 900)) // not rolled up
 	_, err = f.Leagues.BookXP(ctx, user.ID, 5, noon.AddDate(0, 0, -7))
 	must(tb, err)
+	MustExec(tb, f.db, `INSERT INTO answers_set_aside (user_id, id, operation, fact, correct, response_time_ms, created_at, reason, set_aside_at)
+		VALUES (?, ?, 'addition', '1+1', ?, 1, 2, 'too_fast', 3)`, user.ID, idAt(noon, 0), true)
 	MustExec(tb, f.db, "INSERT INTO seasons VALUES (20260426, 1, 2, 'UTC', 3) ON CONFLICT DO NOTHING")
 	MustExec(tb, f.db, "INSERT INTO season_results VALUES (20260426, ?, 1, 1, 5, 1, 0)", user.ID)
 	for i, slug := range []string{"hat", "boots"} {
@@ -133,6 +135,9 @@ func TestUsers_Export(t *testing.T) {
 		for i, answer := range got.Answers {
 			equal(t, answer, answers[len(answers)-1-i])
 		}
+		aside, err := f.Answers.SetAside(ctx, ada.ID, 0)
+		must(t, err)
+		equal(t, got.SetAside, aside)
 		mastery, err := f.Mastery.Operation(ctx, ada.ID, "addition")
 		must(t, err)
 		equal(t, got.Mastery, mastery)

@@ -207,6 +207,8 @@ func useEverything(t *testing.T, store *Store) {
 	}
 	user, err := store.Users.Create(ctx, NewUser{UID: "ada", Email: "ada@class.example"})
 	check(err)
+	check(store.engine.db.Exec(`INSERT INTO answers_set_aside (user_id, id, operation, fact, correct, response_time_ms, created_at, reason, set_aside_at)
+		VALUES (?, ?, 'addition', '1+1', 1, 0, 0, 'too_fast', 0)`, user.ID, models.NewID()).Error) // from now on they are looked for
 	ended := time.Now().Add(-time.Hour)
 	early, late := models.NewID(), models.NewID()
 	submit := func(id models.ID) Submission {
@@ -258,6 +260,17 @@ func useEverything(t *testing.T, store *Store) {
 	_, err = store.Answers.Append(ctx, user.ID, SingleAnswer{Answer: submit(models.NewID()).Answers[0], Operation: "addition"})
 	check(err)
 	_, err = store.Answers.Recent(ctx, user.ID, 0)
+	check(err)
+	store.engine.cfg.Rules.Plausibility.FloorMS = 901
+	receipt, err := store.Sessions.Submit(ctx, submit(models.NewID()))
+	check(err)
+	if receipt.SetAside != 1 {
+		t.Error("no answer is set aside")
+	}
+	store.engine.cfg.Rules.Plausibility.FloorMS = 0
+	_, err = store.Answers.SetAside(ctx, user.ID, 0)
+	check(err)
+	_, err = store.Answers.CountSetAside(ctx)
 	check(err)
 	_, err = store.Mastery.Fact(ctx, user.ID, "addition", "1+1")
 	check(err)

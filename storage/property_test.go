@@ -240,7 +240,7 @@ func TestLedgerProperty(t *testing.T) {
 	})
 }
 
-func openProperties(t *testing.T) (*gorm.DB, *Store) {
+func openProperties(t *testing.T, changes ...func(*Rules)) (*gorm.DB, *Store) {
 	t.Helper()
 	db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "p.db")), &gorm.Config{})
 	if err != nil {
@@ -248,6 +248,9 @@ func openProperties(t *testing.T) (*gorm.DB, *Store) {
 	}
 	rules := DefaultRules()
 	rules.ClockSkew = -1
+	for _, change := range changes {
+		change(&rules)
+	}
 	store := New(Config{Rules: &rules})
 	if err := db.Use(store); err != nil {
 		t.Fatal(err)
@@ -263,5 +266,68 @@ func must[T any](v T, err error) func(t interface{ Fatal(...any) }) T {
 			t.Fatal(err)
 		}
 		return v
+	}
+}
+
+// TestPlausibilityProperty: of sessions with answers that are plausible and
+// others, in any order of arrival, some answers ahead of them, all that is
+// plausible is booked and nothing else, and the rest is set aside, once.
+func TestPlausibilityProperty(t *testing.T) {
+	db, store := openProperties(t, func(r *Rules) {
+		r.Plausibility = Plausibility{FloorMS: 1999, SessionSlack: 90 * time.Second}
+	})
+	ctx := context.Background()
+	rapid.Check(t, func(t *rapid.T) {
+		user := must(store.Users.Create(ctx, NewUser{}))(t)
+		sessions := drawSessions(t, user.ID)
+		booked, aside := make([]Submission, 0, len(sessions)), map[models.ID]string{}
+		for i, s := range sessions {
+			rest := s
+			rest.Answers = nil
+			for j, a := range s.Answers {
+				if rapid.IntRange(0, 4).Draw(t, "where") == 0 {
+					a.At = s.EndedAt.Add(91 * time.Second)
+					s.Answers[j] = a
+				}
+				switch {
+				case a.ResponseMS < 1999:
+					aside[a.ID] = AsideTooFast
+				case a.At.After(s.EndedAt.Add(90 * time.Second)):
+					aside[a.ID] = AsideOutsideSession
+				default:
+					rest.Answers = append(rest.Answers, a)
+				}
+			}
+			sessions[i] = s
+			if rest.Answers != nil {
+				booked = append(booked, rest)
+			}
+		}
+		for _, s := range slices.Concat(sessions[:1], rapid.Permutation(sessions).Draw(t, "arrival")) {
+			for _, a := range s.Answers {
+				if aside[a.ID] != AsideOutsideSession && rapid.Bool().Draw(t, "ahead") {
+					must(store.Answers.Append(ctx, user.ID, SingleAnswer{Answer: a, Operation: s.Operation, SessionID: s.ID}))(t)
+				}
+			}
+			receipt := must(store.Sessions.Submit(ctx, s))(t)
+			if receipt.TotalCount+receipt.SetAside != int64(len(s.Answers)) {
+				t.Fatalf("%d booked and %d set aside of %d", receipt.TotalCount, receipt.SetAside, len(s.Answers))
+			}
+		}
+		checkBooked(t, store, user.ID, booked)
+		got := map[models.ID]string{}
+		for _, row := range must(store.Answers.SetAside(ctx, user.ID, 1000))(t) {
+			got[row.ID] = row.Reason
+		}
+		if diff := cmp.Diff(aside, got); diff != "" {
+			t.Fatalf("set aside (-want +got)\n%s", diff)
+		}
+		if rows := must(store.Sessions.Recent(ctx, user.ID, 1000))(t); len(rows) != len(booked) {
+			t.Fatalf("%d sessions, want %d", len(rows), len(booked))
+		}
+	})
+	var both int64
+	if err := db.Raw("SELECT count(*) FROM answer_events JOIN answers_set_aside USING (user_id, id)").Scan(&both).Error; err != nil || both != 0 {
+		t.Fatalf("%d answers are booked and set aside: %v", both, err)
 	}
 }

@@ -40,6 +40,10 @@ type Rules struct {
 	// ClockSkew is how far the time in an id may be ahead of the store's
 	// clock. A negative one accepts any time: for recordings.
 	ClockSkew time.Duration
+
+	// Plausibility says which answers are set aside instead of booked. By
+	// default, none. Switched on later, it is for what comes from then on.
+	Plausibility Plausibility
 }
 
 // MasteryRule returns what an answer adds to the level of its fact.
@@ -119,6 +123,8 @@ func (r *Rules) validate() error {
 	reject(r.Mastery == nil, "Mastery must be set")
 	reject(r.PromotePlaces < 1 || r.DemotePlaces < 0, "PromotePlaces must be 1 or more, DemotePlaces 0 or more")
 	reject(r.PromoteXP < 0 || r.DemoteXP < 0, "PromoteXP and DemoteXP must be 0 or more")
+	reject(r.Plausibility.FloorMS < 0 || r.Plausibility.SessionSlack < 0 || r.Plausibility.MaxAge < 0,
+		"Plausibility's FloorMS, SessionSlack and MaxAge must be 0, for off, or more")
 	reject(r.PrizeCoins < 0 || r.PrizeCoins > maxPrize, "PrizeCoins must be 0 to 2^40")
 	if _, err := time.LoadLocation(r.Zone); err != nil || r.Zone == "" {
 		errs = append(errs, fmt.Errorf("storage.Rules: Zone %q is no IANA zone: %w", r.Zone, err))

@@ -37,6 +37,10 @@ type Receipt struct {
 	// SeasonID is the season that the XP went to: the one in which the
 	// session ended, or the present one if that is settled.
 	SeasonID int64 `json:"season_id"`
+	// SetAside are the answers that the rules' Plausibility did not take: they
+	// are in none of the above. Where it took none, all of it is zero, the
+	// season too.
+	SetAside int64 `json:"set_aside"`
 	// Repeated says that the session was booked before and nothing changed.
 	Repeated bool `json:"repeated"`
 }
@@ -50,6 +54,13 @@ type Receipt struct {
 // content, or an answer whose id another session of the user holds, is
 // ErrConflict. Answers that were appended under the session's id are booked
 // once. Sessions may come late, in any order: the result is the same (N17).
+//
+// Answers that the rules' Plausibility does not take are set aside, and the
+// session is booked as the rest of them; without a rest it is not booked, but
+// its id is taken all the same. An answer that was appended and booked before
+// stays booked and counts, also where the session's times speak against it; but
+// a session that ended more than MaxAge before such an answer is refused, with
+// an *InvalidError.
 //
 // It returns ErrNotFound when there is no such user, and an *InvalidError for
 // input that breaks a rule. After an error nothing of it is stored.
@@ -113,7 +124,9 @@ func (u *unit) checkSubmission(in Submission) (booking, error) {
 	if err := b.takeAnswers(u, in.Answers); err != nil {
 		return booking{}, err
 	}
-	b.score(u.cfg.Rules)
+	b.session.PayloadHash = b.hash()
+	score(b.session, b.events, u.cfg.Rules)
+	b.doubts = u.cfg.Rules.Plausibility.doubts(u.now, b.session, b.events)
 	return b, nil
 }
 
@@ -139,22 +152,20 @@ func (b *booking) takeAnswers(u *unit, answers []Answer) error {
 	return nil
 }
 
-// score fills in what follows from the answers.
-func (b *booking) score(rules *Rules) {
-	var xp, responseMS int64
-	s := b.session
-	for _, e := range b.events {
+// score fills in what follows from the answers, of which there are some.
+func score(s *models.Session, events []models.AnswerEvent, rules *Rules) {
+	var xp, responseMS, correct int64
+	for _, e := range events {
 		xp += rules.answerXP(e.Correct, e.ResponseTimeMS)
 		responseMS += e.ResponseTimeMS
 		if e.Correct {
-			s.CorrectCount++
+			correct++
 		}
 	}
-	s.TotalCount = int64(len(b.events))
+	s.TotalCount, s.CorrectCount = int64(len(events)), correct
 	s.AvgResponseMS = (responseMS + s.TotalCount/2) / s.TotalCount
 	s.XPEarned = max(xp, 0)
 	s.CoinsEarned = s.XPEarned / rules.XPPerCoin
-	s.PayloadHash = b.hash()
 }
 
 // hash is the SHA-256 of what was submitted, in its normal form: what differs
@@ -181,12 +192,14 @@ func (b *booking) hash() []byte {
 	return sum[:]
 }
 
-// repeated returns the first receipt of a session that is there already.
-func repeated(before *models.Session, again models.Session) (Receipt, error) {
-	if !bytes.Equal(before.PayloadHash, again.PayloadHash) {
-		return Receipt{}, fmt.Errorf("session %s: %w", again.ID, ErrConflict)
+// repeated returns the first receipt of a session that is there already. What
+// was submitted and is not in its row was set aside.
+func repeated(before *models.Session, again booking) (Receipt, error) {
+	if !bytes.Equal(before.PayloadHash, again.session.PayloadHash) {
+		return Receipt{}, fmt.Errorf("session %s: %w", again.session.ID, ErrConflict)
 	}
 	receipt := receiptOf(*before)
+	receipt.SetAside = int64(len(again.events)) - before.TotalCount
 	receipt.Repeated = true
 	return receipt, nil
 }

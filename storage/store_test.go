@@ -41,6 +41,9 @@ var calls = map[string]func(context.Context, *storage.Store) error{
 	"Answers.Append": func(c context.Context, s *storage.Store) error {
 		return err2(s.Answers.Append(c, 1, singles(models.ID{}, right(1, "1+1", 0))...))
 	},
+	"Answers.SetAside":      func(c context.Context, s *storage.Store) error { return err2(s.Answers.SetAside(c, 1, 0)) },
+	"Answers.CountSetAside": func(c context.Context, s *storage.Store) error { return err2(s.Answers.CountSetAside(c)) },
+
 	"Answers.Recent":    func(c context.Context, s *storage.Store) error { return err2(s.Answers.Recent(c, 1, 0)) },
 	"Mastery.Fact":      func(c context.Context, s *storage.Store) error { return err2(s.Mastery.Fact(c, 1, "addition", "1+1")) },
 	"Mastery.Operation": func(c context.Context, s *storage.Store) error { return err2(s.Mastery.Operation(c, 1, "addition")) },
@@ -179,6 +182,9 @@ func TestStore_Use_ErrConfig(t *testing.T) {
 		{"DemoteXP", "DemoteXP", rules(func(r *storage.Rules) { r.DemoteXP = -1 })},
 		{"PrizeCoins", "PrizeCoins", rules(func(r *storage.Rules) { r.PrizeCoins = -1 })},
 		{"PrizeCoinsMost", "PrizeCoins", rules(func(r *storage.Rules) { r.PrizeCoins = 1<<40 + 1 })},
+		{"FloorMS", "Plausibility", rules(func(r *storage.Rules) { r.Plausibility.FloorMS = -1 })},
+		{"SessionSlack", "Plausibility", rules(func(r *storage.Rules) { r.Plausibility.SessionSlack = -1 })},
+		{"MaxAge", "Plausibility", rules(func(r *storage.Rules) { r.Plausibility.MaxAge = -1 })},
 		{"SettleBatch", "SettleBatch", storage.Config{SettleBatch: -1}},
 		{"Mastery", "Mastery", rules(func(r *storage.Rules) { r.Mastery = nil })},
 		{"Zone", "Mars/Base", rules(func(r *storage.Rules) { r.Zone = "Mars/Base" })},

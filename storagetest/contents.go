@@ -15,7 +15,7 @@ import (
 
 // tables are all that the store writes to.
 var tables = []schema.Tabler{
-	models.User{}, models.Session{}, models.AnswerEvent{}, models.MasteryStat{}, models.MasteryRollup{},
+	models.User{}, models.Session{}, models.AnswerEvent{}, models.SetAsideAnswer{}, models.MasteryStat{}, models.MasteryRollup{},
 	models.RollupTask{}, models.Season{}, models.LeagueParticipant{}, models.SeasonResult{},
 	models.ShopItem{}, models.InventoryItem{}, models.Loadout{}, models.CoinEntry{},
 	models.ArchiveHorizon{},

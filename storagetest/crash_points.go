@@ -39,6 +39,8 @@ type Operation struct {
 	// what is stored after a failure may be a part, which Do, run again, brings
 	// to its end. By default, it is all or nothing.
 	Parts bool
+	// Rules are the store's. By default, storage.DefaultRules().
+	Rules *storage.Rules
 }
 
 // ErrCrash is what the statement or the commit at which an operation was
@@ -100,7 +102,7 @@ func undisturbed(t *testing.T, open func(t *testing.T) *gorm.DB, op Operation) c
 
 func prepared(t *testing.T, open func(t *testing.T) *gorm.DB, op Operation) kit {
 	t.Helper()
-	k := use(t, open)
+	k := useUnder(t, op.Rules, open)
 	if op.Prepare != nil {
 		must(t, op.Prepare(t.Context(), k.Store))
 	}

@@ -91,6 +91,50 @@ var operations = map[string]func() storagetest.Operation{
 			},
 		}
 	},
+	// One answer is set aside, and one was before.
+	"Sessions.Submit, set aside": func() storagetest.Operation {
+		var ada models.User
+		return storagetest.Operation{
+			Rules: floored(),
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				if ada, err = withUser(ctx, s); err != nil {
+					return err
+				}
+				sent := single(tooFast(6))
+				sent.SessionID = idAt(5)
+				return only(s.Answers.Append(ctx, ada.ID, sent))
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"), tooFast(6), tooFast(7))))
+			},
+		}
+	},
+	"Sessions.Submit, nothing remains": func() storagetest.Operation {
+		var ada models.User
+		return storagetest.Operation{
+			Rules: floored(),
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				ada, err = withUser(ctx, s)
+				return err
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, tooFast(6), tooFast(7))))
+			},
+		}
+	},
+	"Answers.Append, set aside": func() storagetest.Operation {
+		var ada models.User
+		return storagetest.Operation{
+			Rules: floored(),
+			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
+				ada, err = withUser(ctx, s)
+				return err
+			},
+			Do: func(ctx context.Context, s *storage.Store) error {
+				return only(s.Answers.Append(ctx, ada.ID, single(answer(1, "8+7")), single(tooFast(2))))
+			},
+		}
+	},
 	"Shop.Purchase": func() storagetest.Operation {
 		var ada models.User
 		var hat models.ShopItem
@@ -257,6 +301,19 @@ var operations = map[string]func() storagetest.Operation{
 			Do: func(ctx context.Context, s *storage.Store) error { return only(s.Rollups.Run(ctx)) },
 		}
 	},
+}
+
+// floored are rules by which every answer here is plausible but tooFast.
+func floored() *storage.Rules {
+	rules := storage.DefaultRules()
+	rules.Plausibility.FloorMS = 50
+	return &rules
+}
+
+func tooFast(second int) storage.Answer {
+	a := answer(second, "8+7")
+	a.ResponseMS = 49
+	return a
 }
 
 func withUser(ctx context.Context, s *storage.Store) (models.User, error) {

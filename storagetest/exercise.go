@@ -11,9 +11,9 @@ import (
 // conflicts, the order of arrival, mastery that the log proves, coins that never
 // go below zero and whose ledger proves them, the shop, versions, one rule for a
 // board, a rank and a window, cursors, seasons that settle exactly once,
-// rollups, archived answers, dashboards, leaving, contexts that end, the caller's
-// transactions, and concurrent writers to exact totals. On SQLite it makes
-// archives in directories of its own.
+// rollups, archived answers and those that are set aside, dashboards, leaving,
+// contexts that end, the caller's transactions, and concurrent writers to exact
+// totals. On SQLite it makes archives in directories of its own.
 func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
 	t.Helper()
 	for _, promise := range []struct {
@@ -59,4 +59,5 @@ func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
 	} {
 		t.Run(promise.name, func(t *testing.T) { promise.keep(t, use(t, open)) })
 	}
+	t.Run("SetAside", func(t *testing.T) { setAside(t, useUnder(t, plausible(), open)) })
 }

@@ -45,9 +45,15 @@ func (c *clock) now() time.Time   { return *c.at.Load() }
 // use puts a store on a new database. It is closed with the test.
 func use(t *testing.T, open func(t *testing.T) *gorm.DB) kit {
 	t.Helper()
+	return useUnder(t, nil, open)
+}
+
+// useUnder is use with rules of the test's own.
+func useUnder(t *testing.T, rules *storage.Rules, open func(t *testing.T) *gorm.DB) kit {
+	t.Helper()
 	k := kit{db: open(t), clock: &clock{}}
 	k.clock.set(noon)
-	cfg := storage.Config{Now: k.clock.now}
+	cfg := storage.Config{Rules: rules, Now: k.clock.now}
 	if k.db.Name() == "sqlite" {
 		cfg.Archive = filepath.Join(t.TempDir(), "archive.db")
 	}

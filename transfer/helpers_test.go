@@ -75,8 +75,11 @@ func on(tb testing.TB, db *gorm.DB, prefix string) *school {
 func onArchive(tb testing.TB, db *gorm.DB, prefix, archive string) *school {
 	tb.Helper()
 	s := (&school{db: db}).at(noon)
+	rules := storage.DefaultRules()
+	rules.Plausibility.FloorMS = 5
 	s.Store = storage.New(storage.Config{
-		TablePrefix: prefix, Archive: archive, Hooks: hooks.Config{Logger: slog.New(slog.DiscardHandler)}, Now: func() time.Time { return time.UnixMilli(s.now.Load()) },
+		Rules: &rules, TablePrefix: prefix, Archive: archive,
+		Hooks: hooks.Config{Logger: slog.New(slog.DiscardHandler)}, Now: func() time.Time { return time.UnixMilli(s.now.Load()) },
 	})
 	must(tb, db.Use(s.Store))
 	tb.Cleanup(func() { must(tb, s.Close()) })
@@ -148,6 +151,13 @@ func newSchool(tb testing.TB, db *gorm.DB, prefix string) *school {
 	_, err = s.Rollups.Run(ctx)
 	must(tb, err)
 	s.practise(tb, 3, noon.Add(7*24*time.Hour-time.Hour), 20)
+	// Nothing of this session is booked, and of the answer there is no session.
+	tooFast := storage.Answer{ID: idAt(noon, 1), Fact: "7×8", Correct: true, ResponseMS: 4, At: noon}
+	_, err = s.Sessions.Submit(ctx, storage.Submission{UserID: 4, ID: idAt(noon, 0), Operation: "addition", StartedAt: noon, EndedAt: noon, Answers: []storage.Answer{tooFast}})
+	must(tb, err)
+	tooFast.ID = idAt(noon, 2)
+	_, err = s.Answers.Append(ctx, 4, storage.SingleAnswer{Operation: "übung", Answer: tooFast})
+	must(tb, err)
 	for _, id := range []int64{12, 5} { // the last one and another
 		_, err = s.Users.Erase(ctx, id)
 		must(tb, err)

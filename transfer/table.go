@@ -59,6 +59,7 @@ var list = []traits{
 	{model: models.Season{}, lasting: true},
 	{model: models.Session{}, lasting: true},
 	{model: models.AnswerEvent{}, lasting: true},
+	{model: models.SetAsideAnswer{}, lasting: true},
 	{model: models.MasteryStat{}},
 	{model: models.MasteryRollup{}},
 	{model: models.RollupTask{}},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,11 +24,12 @@ func checkCommand(opts *options) *cobra.Command {
 		Short: "Look for damage in a database and prove its ledger",
 		Long: `Read the whole database and look for damaged pages, indexes and constraints and
 for rows that refer to rows that do not exist. Where FlashMath's tables are
-there, prove too that each learner's coins are the sum of their ledger.
+there, prove too that each learner's coins are the sum of their ledger, and say
+how many answers were set aside because they were not plausible.
 
 What is found is printed, and the exit status is 1. Advice on settings is no
-finding. Nothing is changed: a database whose migrations are pending is checked
-without the ledger.`,
+finding, nor are answers that were set aside. Nothing is changed: a database whose
+migrations are pending is checked without the ledger.`,
 		Example: `  flashstore check
   flashstore check --db backups/monday.db
   flashstore check --json | jq .ledger`,
@@ -56,6 +58,9 @@ type checkup struct {
 	OK       bool   `json:"ok"`
 	maintenance.Report
 	Ledger ledger `json:"ledger"`
+	// SetAside are the answers that were not booked, by reasons. null: not
+	// counted, as the ledger is not checked.
+	SetAside map[string]int64 `json:"set_aside"`
 }
 
 // ledger is what became of the proof of all balances.
@@ -85,8 +90,7 @@ func (o *options) check(ctx context.Context) (checkup, error) {
 			found.Ledger.Why = damaged
 			return nil
 		}
-		found.Ledger, err = o.prove(ctx, db)
-		return err
+		return o.prove(ctx, db, &found)
 	})
 	if isDamage(err) { // so bad that it cannot be opened
 		found.Integrity, found.Ledger.Why, err = []string{err.Error()}, damaged, nil
@@ -97,27 +101,34 @@ func (o *options) check(ctx context.Context) (checkup, error) {
 	return found, err
 }
 
-// prove proves all balances where FlashMath's tables are there and up to date.
-func (o *options) prove(ctx context.Context, db *gorm.DB) (found ledger, err error) {
+// prove proves all balances, and counts what was set aside, where FlashMath's
+// tables are there and up to date.
+func (o *options) prove(ctx context.Context, db *gorm.DB, found *checkup) error {
 	states, err := o.states(ctx, db)
 	var foreign *migrations.SchemaError
 	switch {
 	case errors.As(err, &foreign):
-		return ledger{Why: foreign.Error()}, nil
+		found.Ledger.Why = foreign.Error()
+		return nil
 	case err != nil:
-		return ledger{}, err
+		return err
 	case !slices.ContainsFunc(states, func(s migrations.State) bool { return s.AppliedAt != nil }):
-		return ledger{Why: "FlashMath's tables are not here"}, nil
+		found.Ledger.Why = "FlashMath's tables are not here"
+		return nil
 	case slices.ContainsFunc(states, func(s migrations.State) bool { return s.AppliedAt == nil }):
-		return ledger{Why: migrations.ErrPending.Error()}, nil
+		found.Ledger.Why = migrations.ErrPending.Error()
+		return nil
 	}
 	store, err := o.storeOn(db)
 	if err != nil {
-		return ledger{}, err
+		return err
 	}
-	found.Checked = true
-	found.Breaks, err = store.Coins.ReconcileAll(ctx)
-	return found, err
+	found.Ledger.Checked = true
+	if found.Ledger.Breaks, err = store.Coins.ReconcileAll(ctx); err != nil {
+		return err
+	}
+	found.SetAside, err = store.Answers.CountSetAside(ctx)
+	return err
 }
 
 func (c checkup) text(out io.Writer) error {
@@ -134,8 +145,22 @@ func (c checkup) text(out io.Writer) error {
 		} else {
 			row("ledger", "not checked: "+c.Ledger.Why)
 		}
+		if len(c.SetAside) > 0 {
+			row("set aside", c.setAside())
+		}
 		rows(row, "advice", "none", c.Findings)
 	})
+}
+
+// setAside says how many answers were set aside, and why.
+func (c checkup) setAside() string {
+	var all int64
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(c.SetAside)) {
+		all += c.SetAside[reason]
+		reasons = append(reasons, fmt.Sprintf("%d %s", c.SetAside[reason], reason))
+	}
+	return fmt.Sprintf("%s: %s", count(all, "answer"), strings.Join(reasons, ", "))
 }
 
 // rowsMost is how many values of one kind people are shown.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +113,21 @@ func TestCheckLedger(t *testing.T) {
 	var found checkup
 	call(t, "check", "--json", "--db", path).must(t, 1).quiet(t).mustJSON(t, &found)
 	if found.OK || len(found.Ledger.Breaks) != 2 {
+		t.Errorf("it found %+v", found)
+	}
+}
+
+// What was set aside is shown, and no finding.
+func TestCheckSetAside(t *testing.T) {
+	path := class(t)
+	for i, reason := range []string{"too_old", "too_fast", "too_fast"} {
+		mustExec(t, path, fmt.Sprintf(`INSERT INTO answers_set_aside (user_id, id, operation, fact, correct, response_time_ms, created_at, reason, set_aside_at)
+			SELECT min(id), CAST(zeroblob(15) || x'0%d' AS BLOB), 'addition', '1+1', 1, 0, 0, '%s', 0 FROM users`, i, reason))
+	}
+	call(t, "check", "--db", path).must(t, 0).quiet(t).says(t, "ledger        ok\nset aside     3 answers: 2 too_fast, 1 too_old\nadvice        none\n")
+	var found checkup
+	call(t, "check", "--json", "--db", path).must(t, 0).mustJSON(t, &found)
+	if !found.OK || !maps.Equal(found.SetAside, map[string]int64{"too_fast": 2, "too_old": 1}) {
 		t.Errorf("it found %+v", found)
 	}
 }

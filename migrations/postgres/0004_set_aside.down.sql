@@ -1,0 +1,1 @@
+DROP TABLE {answers_set_aside};
