@@ -15,7 +15,7 @@ import (
 // aside is what a batch knows of answers that are set aside. An id stands in
 // the log or there, never in both.
 type aside struct {
-	answers map[answerKey]models.SetAsideAnswer
+	answers map[answerKey]*models.SetAsideAnswer
 	emptied map[models.ID]models.Session // sessions of which nothing was booked: their hashes
 	changed map[answerKey]bool
 }
@@ -32,9 +32,9 @@ type parts struct {
 // content, in another session for example, is a conflict.
 func (b *batch) part(in booking) (p parts, err error) {
 	p.fresh = make([]models.AnswerEvent, 0, len(in.events))
-	for i, e := range in.events {
-		if i > 0 && in.events[i-1].ID == e.ID { // given twice in one call
-			if in.events[i-1] != e {
+	for i := range in.events {
+		if e := &in.events[i]; i > 0 && in.events[i-1].ID == e.ID { // given twice in one call
+			if in.events[i-1] != *e {
 				return parts{}, fmt.Errorf("answer %s: %w", e.ID, ErrConflict)
 			}
 			if n := len(p.aside); n > 0 && p.aside[n-1].ID == e.ID {
@@ -51,28 +51,28 @@ func (b *batch) part(in booking) (p parts, err error) {
 
 // partOne says what becomes of the answer at i.
 func (b *batch) partOne(p *parts, in *booking, i int) error {
-	e, reason := in.events[i], in.doubt(i)
+	e, reason := &in.events[i], in.doubt(i)
 	key := answerKey{e.UserID, e.ID}
 	before, booked := b.answers[key]
-	row, isAside := b.aside.answer(key)
+	row := b.aside.answer(key)
 	switch {
-	case booked && before != e, isAside && row.AnswerEvent != e:
+	case booked && before != *e, row != nil && row.AnswerEvent != *e:
 		return fmt.Errorf("answer %s: %w", e.ID, ErrConflict)
 	case booked:
-		if err := b.cfg.Rules.Plausibility.checkEnd(in.session, e); err != nil {
+		if err := b.cfg.Rules.Plausibility.checkEnd(in.session, *e); err != nil {
 			return err
 		}
-	case isAside:
-		p.setAside(row)
+	case row != nil:
+		p.setAside(*row)
 		return nil
 	case reason != "":
-		p.setAside(models.SetAsideAnswer{AnswerEvent: e, Reason: reason, SetAsideAt: b.now})
+		p.setAside(models.SetAsideAnswer{AnswerEvent: *e, Reason: reason, SetAsideAt: b.now})
 		return nil
 	default:
-		p.fresh = append(p.fresh, e)
+		p.fresh = append(p.fresh, *e)
 	}
 	if b.aside != nil {
-		p.counted = append(p.counted, e)
+		p.counted = append(p.counted, *e)
 	}
 	return nil
 }
@@ -115,16 +115,17 @@ func (b *batch) emptied(id models.ID) (s models.Session, ok bool) {
 	return s, ok
 }
 
-func (a *aside) answer(key answerKey) (row models.SetAsideAnswer, ok bool) {
-	if a != nil {
-		row, ok = a.answers[key]
+// answer returns an answer that is set aside, or nil.
+func (a *aside) answer(key answerKey) *models.SetAsideAnswer {
+	if a == nil {
+		return nil
 	}
-	return row, ok
+	return a.answers[key]
 }
 
 // learn takes in a row as it is stored.
 func (a *aside) learn(row models.SetAsideAnswer) {
-	a.answers[answerKey{row.UserID, row.ID}] = row
+	a.answers[answerKey{row.UserID, row.ID}] = &row
 	if row.PayloadHash != nil {
 		a.emptied[row.SessionID] = models.Session{UserID: row.UserID, ID: row.SessionID, PayloadHash: row.PayloadHash}
 	}
@@ -135,7 +136,7 @@ func (a *aside) learn(row models.SetAsideAnswer) {
 func (a *aside) add(rows []models.SetAsideAnswer) {
 	for _, row := range rows {
 		key := answerKey{row.UserID, row.ID}
-		if before, ok := a.answers[key]; !ok || !bytes.Equal(before.PayloadHash, row.PayloadHash) {
+		if before := a.answers[key]; before == nil || !bytes.Equal(before.PayloadHash, row.PayloadHash) {
 			a.learn(row)
 			a.changed[key] = true
 		}
@@ -169,7 +170,7 @@ func (b *batch) watch() error {
 		}
 	}
 	b.aside = &aside{
-		answers: map[answerKey]models.SetAsideAnswer{}, emptied: map[models.ID]models.Session{}, changed: map[answerKey]bool{},
+		answers: map[answerKey]*models.SetAsideAnswer{}, emptied: map[models.ID]models.Session{}, changed: map[answerKey]bool{},
 	}
 	return nil
 }

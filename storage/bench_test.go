@@ -46,6 +46,35 @@ func BenchmarkSubmit20(b *testing.B) {
 	}
 }
 
+// BenchmarkPlausibility books sessions of the usual length and single answers
+// under rules that set nothing aside, and sessions of which a fifth is.
+func BenchmarkPlausibility(b *testing.B) {
+	for name, test := range map[string]struct{ floor, aside int64 }{
+		"AllPlausible":   {1, 0},
+		"AFifthSetAside": {804, 4}, // the answers take 800 ms, 801, 802 …
+	} {
+		b.Run("Submit20/"+name, func(b *testing.B) {
+			store, user := openBenchmark(b, hooks.Balanced)
+			store.engine.cfg.Rules.Plausibility = Plausibility{FloorMS: test.floor, SessionSlack: time.Minute, MaxAge: time.Hour}
+			for b.Loop() {
+				receipt, err := store.Sessions.Submit(context.Background(), benchmarkSession(user, 20))
+				if err != nil || receipt.SetAside != test.aside {
+					b.Fatal(receipt, err)
+				}
+			}
+		})
+	}
+	b.Run("Append/AllPlausible", func(b *testing.B) {
+		store, user := openBenchmark(b, hooks.Balanced)
+		store.engine.cfg.Rules.Plausibility = Plausibility{FloorMS: 1, MaxAge: time.Hour}
+		for n := 0; b.Loop(); n++ {
+			if _, err := store.Answers.Append(context.Background(), user, benchmarkAnswer(n)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // BenchmarkRecent1000x100 reads 100 recent answers a thousand times (S68:
 // under half a second).
 func BenchmarkRecent1000x100(b *testing.B) {
