@@ -48,6 +48,7 @@ func TestBookTogether_SetAside(t *testing.T) {
 	jobs := []*job{
 		send(50, fast, ahead), submit(50, fine, fast, outside, ahead), submit(50, fine, fast, outside, ahead), send(50, outside),
 		submit(51, answer(5, 0, start)), submit(51, answer(5, 0, start)), // nothing remains
+		send(53, answer(8, 900, start.Add(time.Hour))), submit(53, answer(8, 900, start.Add(time.Hour))), // looks for its season by itself
 		send(50, slower), submit(51, answer(5, 900, start)), submit(51, answer(6, 900, start)), submit(52, fast, answer(7, 900, start)), // conflicts
 	}
 	if err := db.Transaction(func(tx *gorm.DB) error { return store.engine.bookTogether(tx, jobs) }); err != nil {
@@ -55,11 +56,11 @@ func TestBookTogether_SetAside(t *testing.T) {
 	}
 	type outcome struct {
 		Booked, Repeated, SetAside int64
-		Again, Conflict            bool
+		Again, Conflict, Alone     bool
 	}
 	var got []outcome
 	for _, j := range jobs {
-		o := outcome{int64(j.Out.appended.Booked), int64(j.Out.appended.Repeated), int64(j.Out.appended.SetAside), j.Out.receipt.Repeated, errors.Is(j.Err, ErrConflict)}
+		o := outcome{int64(j.Out.appended.Booked), int64(j.Out.appended.Repeated), int64(j.Out.appended.SetAside), j.Out.receipt.Repeated, errors.Is(j.Err, ErrConflict), errors.Is(j.Err, errBookedBefore)}
 		if j.In.session != nil {
 			o.Booked, o.Repeated, o.SetAside = j.Out.receipt.TotalCount, 0, j.Out.receipt.SetAside
 		}
@@ -68,6 +69,7 @@ func TestBookTogether_SetAside(t *testing.T) {
 	if diff := cmp.Diff([]outcome{
 		{Booked: 1, SetAside: 1}, {Booked: 2, SetAside: 2}, {Booked: 2, SetAside: 2, Again: true}, {SetAside: 1},
 		{SetAside: 1}, {SetAside: 1, Again: true},
+		{Booked: 1}, {Alone: true},
 		{Conflict: true}, {Conflict: true}, {Conflict: true}, {Conflict: true},
 	}, got); diff != "" {
 		t.Errorf("outcomes (-want +got)\n%s", diff)
@@ -80,7 +82,7 @@ func TestBookTogether_SetAside(t *testing.T) {
 	if diff := cmp.Diff(want, reasons); diff != "" {
 		t.Errorf("set aside (-want +got)\n%s", diff)
 	}
-	if log := must(store.Answers.Recent(ctx, user.ID, 0))(t); len(log) != 2 {
-		t.Errorf("%d answers are booked, want 2", len(log))
+	if log := must(store.Answers.Recent(ctx, user.ID, 0))(t); len(log) != 3 {
+		t.Errorf("%d answers are booked, want 3", len(log))
 	}
 }

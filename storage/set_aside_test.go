@@ -218,8 +218,8 @@ func TestSessions_Submit_NothingRemains(t *testing.T) {
 	f := MustOpen(t, plausible)
 	user := MustUser(t, f.Store, "ada")
 	MustGetOrCreate(t, f, "eve")
-	sent := right(2, "1+1", 100)
-	in := session(user.ID, 0, right(1, "8+7", 0), sent, wrong(3, "8+7", 199))
+	sent := right(1, "1+1", 100)
+	in := session(user.ID, 0, right(2, "8+7", 0), sent, wrong(3, "8+7", 199))
 	want := storage.Receipt{SessionID: in.ID, UserID: user.ID, SetAside: 3}
 	booked := []string{"users", "sessions", "answer_events", "mastery_stats", "rollup_queue", "seasons", "league_participants", "coin_ledger"}
 	before := MustDump(t, f.db)
