@@ -90,7 +90,8 @@ const (
 		WHERE n.nspname = 'public' AND c.relkind <> 'i' GROUP BY c.relkind, c.relname
 		UNION ALL SELECT 'index ' || indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
 		UNION ALL SELECT 'constraint ' || conname, 'on ' || conrelid::regclass || ': ' || pg_get_constraintdef(oid)
-		FROM pg_constraint WHERE connamespace = 'public'::regnamespace`
+		FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+		UNION ALL SELECT 'function ' || proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace`
 )
 
 // schemaOf returns the text of every table, index, view and the like of the

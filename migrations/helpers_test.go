@@ -26,11 +26,10 @@ import (
 const (
 	practice = "0001_practice"
 	shop     = "0002_shop"
-	setAside = "0004_set_aside"
 )
 
 // history are all of them, in their order.
-var history = []string{practice, shop, "0003_archive", "0004_set_aside", "0007_versions"}
+var history = []string{practice, shop, "0003_archive", "0004_set_aside", "0005_search", "0007_versions"}
 
 var (
 	none     = migrations.Config{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -245,6 +246,37 @@ func TestOtherKindsOfTables(t *testing.T) {
 			if tables := tablesOf(t, dsn); slices.Contains(tables, "schema_migrations") {
 				t.Errorf("made %v", tables)
 			}
+		})
+	}
+}
+
+// The text that is searched for is folded in a database of another encoding,
+// too, in which no diacritics can be taken off; and in other locales.
+func TestSearchInOtherEncodings(t *testing.T) {
+	for options, folded := range map[string]string{
+		"ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'":     "Zoë O Brien",
+		"ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'":  "Zoë O Brien",
+		"ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'": "Zoe O Brien",
+	} {
+		t.Run(options, func(t *testing.T) {
+			dsn := newDatabase(t)
+			server := openSQL(t, dsn)
+			_, err := server.Exec("CREATE DATABASE another TEMPLATE template0 " + options)
+			must(t, err)
+			defer func() {
+				_, err := server.Exec("DROP DATABASE another WITH (FORCE)")
+				must(t, err)
+			}()
+			at := regexp.MustCompile(`dbname=\S+`).ReplaceAllString(dsn, "dbname=another")
+			db := openPostgres(t, at, quiet())
+			defer closeDB(t, db)
+			mustUp(t, db, none)
+			addCustomers(t, at, "", 1)
+			run(t, at, "", "UPDATE users SET name = 'Zoë O''Brien'")
+			if got := query(t, at, "SELECT search_fold(name) FROM users"); got[0][0] != folded {
+				t.Errorf("is folded to %q, want %q", got[0][0], folded)
+			}
+			mustDown(t, db, none, 0)
 		})
 	}
 }

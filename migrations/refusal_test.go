@@ -234,7 +234,7 @@ func TestUpIsAllOrNothing(t *testing.T) {
 	tests := []struct{ name, script, want string }{
 		{"first migration", "CREATE TABLE letters (n INTEGER); CREATE INDEX idx_sessions_user_date ON letters (n)", practice},
 		{"second migration", "CREATE TABLE letters (n INTEGER); CREATE INDEX idx_coin_ledger_entry ON letters (n)", shop},
-		{"migration of set_aside", "CREATE TABLE letters (n INTEGER); CREATE INDEX idx_answers_set_aside_id ON letters (n)", setAside},
+		{"migration of set_aside", "CREATE TABLE letters (n INTEGER); CREATE INDEX idx_answers_set_aside_id ON letters (n)", "0004_set_aside"},
 	}
 	for _, test := range tests {
 		for _, stack := range stacks {

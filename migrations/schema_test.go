@@ -27,6 +27,8 @@ var sealed = map[string]string{
 	"postgres/0007_versions.up.sql":   "a74e05c1cb302e8791f7f181a2eabe388b1aa5608828d4c2fa38912a2eed5225",
 	"postgres/0003_archive.down.sql":  "bde82a8b54a2f4cc1d980f1ee0bacff462e361e7f2500db7cfc5f73e1217a7e9",
 	"postgres/0003_archive.up.sql":    "bad3095dd2512eece4c43f742176ad8f229a3580266ba33f0e655447720ddbab",
+	"postgres/0005_search.down.sql":   "73db24d4a55750200d6343723d2e9eb3713ed2523110a4e946ee5ee3cea428d0",
+	"postgres/0005_search.up.sql":     "bccb5420fbd16ff038ee6e7f832648d8193be42e6b024a8b1ab8e9ff95a61f37",
 
 	"sqlite/0001_practice.down.sql": "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
 	"sqlite/0001_practice.up.sql":   "6d497b84c6bac431a898e9b9a0a4e6f960151b47ea7671aa14e1c250f2faee80",
@@ -42,6 +44,8 @@ var sealed = map[string]string{
 
 	"sqlite/0004_set_aside.down.sql": "54a0ea9a03e2a6452c4623e23611a0fb6f22dc3dafe89549f662fe98376def58",
 	"sqlite/0004_set_aside.up.sql":   "ea87862700cfa8fc4aa370370ba876214eaea1af7570249d42b64cda584b97cd",
+	"sqlite/0005_search.down.sql":   "d7354bd8112076b36d04cfeb4bb8e7b3885495acb29f7c07a52cabecedd7eb37",
+	"sqlite/0005_search.up.sql":     "341e97ff2a80a8d4f6aecb02d27196d49216e92313dc61d2a3d02bc7f9e715c0",
 }
 
 func TestMigrationsAreSealed(t *testing.T) {

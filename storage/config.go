@@ -14,7 +14,8 @@ import (
 type Migrate int
 
 const (
-	// MigrateApply applies pending migrations. It is the default.
+	// MigrateApply applies pending migrations, and where SQLite has FTS5 makes
+	// the index of words for Users.Search. It is the default.
 	MigrateApply Migrate = iota
 	// MigrateCheck fails with migrations.ErrPending where any are pending.
 	MigrateCheck

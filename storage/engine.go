@@ -27,6 +27,9 @@ type engine struct {
 	// the statements that write many rows, for 1, 2, 4 … of them
 	inserts map[*insertion][]func() string
 
+	words        *wordSearch // how words of names are found, or nil
+	withoutWords bool        // a test's
+
 	// What is written waits in the queue; inside of a transaction of the
 	// caller's there is none.
 	queue    *writequeue.Queue
@@ -61,7 +64,7 @@ func (e *engine) open(db *gorm.DB) (err error) {
 	e.presence = newPresence(e)
 	e.moved.main = e
 	e.watched = &watched{}
-	return nil
+	return e.openWords(db.Statement.Context)
 }
 
 // in returns the engine inside of tx.

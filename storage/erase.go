@@ -32,7 +32,10 @@ type EraseReceipt struct {
 // It is not repeatable: where there is no such user, not any more among them,
 // it returns ErrNotFound. What Touch keeps in memory for the user is never
 // written. Removed rows may be in the free pages of the file, in the
-// write-ahead log and in backups for a while.
+// write-ahead log and in backups for a while. The words of the name leave the
+// index of Search in the same transaction; where a program without FTS5 erases
+// in a file that has one, they and the name in it stay, found by nobody, until
+// the next Search or start of a store with FTS5.
 func (s *Users) Erase(ctx context.Context, userID int64) (receipt EraseReceipt, err error) {
 	var behind error // the commit
 	err = s.engine.write(ctx, func(u *unit) error {
@@ -96,5 +99,5 @@ func (u *unit) erase(userID int64) (_ EraseReceipt, inFile bool, err error) {
 	if err := remove(models.User{}, "id"); err != nil {
 		return EraseReceipt{}, false, err
 	}
-	return receipt, inFile, nil
+	return receipt, inFile, u.forgetWords(userID)
 }

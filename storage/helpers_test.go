@@ -55,6 +55,8 @@ type setup struct {
 	path  string
 	gorm  gorm.Config
 	store storage.Config
+
+	withoutWords bool // as in a program that was built without FTS5
 }
 
 // MustOpen returns a store in use, with the clock at noon.
@@ -72,6 +74,9 @@ func MustOpen(tb testing.TB, changes ...func(*setup)) *fixture {
 	}
 	f.db = MustOpenGORM(tb, s.path, &s.gorm)
 	f.Store = storage.New(s.store)
+	if s.withoutWords {
+		f.WithoutWords()
+	}
 	must(tb, f.db.Use(f.Store))
 	tb.Cleanup(func() { must(tb, f.Close()) })
 	return f
@@ -202,11 +207,12 @@ func MustDump(tb testing.TB, db *gorm.DB) map[string][]string {
 	return dump
 }
 
-// mustTables returns the names of all tables.
+// mustTables returns the names of all tables, but for the index that FTS5 makes
+// of what is in them.
 func mustTables(tb testing.TB, db *gorm.DB) (tables []string) {
 	tb.Helper()
 	must(tb, db.Raw(pick(db,
-		"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+		"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'search%'",
 		"SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")).Scan(&tables).Error)
 	return tables
 }

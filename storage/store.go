@@ -59,10 +59,11 @@ func over(e *engine) *Store {
 func (s *Store) Name() string { return Name }
 
 // Initialize looks whether the database can hold the store, brings hooks
-// along on SQLite, and applies what migrations are pending. On PostgreSQL it
-// asks first whether ids can be written, and returns a *ProtocolError where
-// they cannot. A database that is refused is as it was; after a later error
-// hooks stays in use. It is called by db.Use.
+// along on SQLite, and applies what migrations are pending; the first store with
+// FTS5 indexes the words of the names that are there. On PostgreSQL it asks
+// first whether ids can be written, and returns a *ProtocolError where they
+// cannot. A database that is refused is as it was; after a later error hooks
+// stays in use. It is called by db.Use.
 func (s *Store) Initialize(db *gorm.DB) error {
 	if s.engine.db != nil {
 		return ErrInUse

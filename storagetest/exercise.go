@@ -11,7 +11,7 @@ import (
 // conflicts, the order of arrival, mastery that the log proves, coins that never
 // go below zero and whose ledger proves them, the shop, versions, one rule for a
 // board, a rank and a window, cursors, seasons that settle exactly once,
-// rollups, archived answers and those that are set aside, dashboards, leaving,
+// search, rollups, archived answers and those that are set aside, dashboards, leaving,
 // contexts that end, the caller's transactions, and concurrent writers to exact
 // totals. On SQLite it makes archives in directories of its own.
 func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
@@ -22,6 +22,7 @@ func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
 	}{
 		{"Users", users},
 		{"Users/Finding", finding},
+		{"Search", search},
 		{"Users/Presence", presence},
 		{"Users/Dashboard", dashboard},
 		{"Users/Leaving", leaving},
