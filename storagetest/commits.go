@@ -60,7 +60,7 @@ type commitTx struct {
 func (tx *commitTx) Commit() error {
 	switch tx.pool.fault.meetCommit() {
 	case atCommit:
-		_ = tx.Tx.Rollback() // what it says is of no interest any more
+		_ = tx.Rollback() // what it says is of no interest any more
 		return ErrCrash
 	case behindCommit:
 		if err := tx.Tx.Commit(); err != nil {
