@@ -19,33 +19,31 @@ import (
 // sum in place of an old one. Add a migration instead, and its two sums for
 // each engine here.
 var sealed = map[string]string{
-	"postgres/0001_practice.down.sql": "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
-	"postgres/0001_practice.up.sql":   "4f60be96cbf4d55774ae806635728a284eafcd0541cbe7749bda03f1eb90ded4",
-	"postgres/0002_shop.down.sql":     "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
-	"postgres/0002_shop.up.sql":       "7602c56137fe193baa017e6f640a94960cd084c30a875db9bf671e05bf85976b",
-	"postgres/0007_versions.down.sql": "f9a9ddd9f026390898b607bb1b1be3f4d1bb82f8fb6b4272fd05282bd72f9ba3",
-	"postgres/0007_versions.up.sql":   "a74e05c1cb302e8791f7f181a2eabe388b1aa5608828d4c2fa38912a2eed5225",
-	"postgres/0003_archive.down.sql":  "bde82a8b54a2f4cc1d980f1ee0bacff462e361e7f2500db7cfc5f73e1217a7e9",
-	"postgres/0003_archive.up.sql":    "bad3095dd2512eece4c43f742176ad8f229a3580266ba33f0e655447720ddbab",
-	"postgres/0005_search.down.sql":   "73db24d4a55750200d6343723d2e9eb3713ed2523110a4e946ee5ee3cea428d0",
-	"postgres/0005_search.up.sql":     "bccb5420fbd16ff038ee6e7f832648d8193be42e6b024a8b1ab8e9ff95a61f37",
-
-	"sqlite/0001_practice.down.sql": "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
-	"sqlite/0001_practice.up.sql":   "6d497b84c6bac431a898e9b9a0a4e6f960151b47ea7671aa14e1c250f2faee80",
-	"sqlite/0002_shop.down.sql":     "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
-	"sqlite/0002_shop.up.sql":       "08648784397585087e2d096d16fbf757ab32ba49589311e983d54372b3d140a3",
-	"sqlite/0007_versions.down.sql": "f9a9ddd9f026390898b607bb1b1be3f4d1bb82f8fb6b4272fd05282bd72f9ba3",
-	"sqlite/0007_versions.up.sql":   "e4e2b9e1deafa9e3370b521516b9e5c44db5e449fc32f4305d1176375b22a59c",
-	"sqlite/0003_archive.down.sql":  "e905d45216acc82cf4f9cdf1cd154c33ac3d5e5fff56eda52e6ccb3a977d2571",
-	"sqlite/0003_archive.up.sql":    "deb4d10091b9cd0c8c17ff742b6fbdaf3022b27b75014a6d6df108ff90f9a694",
-
+	"postgres/0001_practice.down.sql":  "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
+	"postgres/0001_practice.up.sql":    "4f60be96cbf4d55774ae806635728a284eafcd0541cbe7749bda03f1eb90ded4",
+	"postgres/0002_shop.down.sql":      "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
+	"postgres/0002_shop.up.sql":        "7602c56137fe193baa017e6f640a94960cd084c30a875db9bf671e05bf85976b",
+	"postgres/0003_archive.down.sql":   "bde82a8b54a2f4cc1d980f1ee0bacff462e361e7f2500db7cfc5f73e1217a7e9",
+	"postgres/0003_archive.up.sql":     "bad3095dd2512eece4c43f742176ad8f229a3580266ba33f0e655447720ddbab",
 	"postgres/0004_set_aside.down.sql": "54a0ea9a03e2a6452c4623e23611a0fb6f22dc3dafe89549f662fe98376def58",
 	"postgres/0004_set_aside.up.sql":   "d5846358f2a589f95e6900e651b5ec4cae95fe5ba08549069308cbd24d3a552d",
+	"postgres/0005_search.down.sql":    "73db24d4a55750200d6343723d2e9eb3713ed2523110a4e946ee5ee3cea428d0",
+	"postgres/0005_search.up.sql":      "bccb5420fbd16ff038ee6e7f832648d8193be42e6b024a8b1ab8e9ff95a61f37",
+	"postgres/0007_versions.down.sql":  "f9a9ddd9f026390898b607bb1b1be3f4d1bb82f8fb6b4272fd05282bd72f9ba3",
+	"postgres/0007_versions.up.sql":    "a74e05c1cb302e8791f7f181a2eabe388b1aa5608828d4c2fa38912a2eed5225",
 
+	"sqlite/0001_practice.down.sql":  "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
+	"sqlite/0001_practice.up.sql":    "6d497b84c6bac431a898e9b9a0a4e6f960151b47ea7671aa14e1c250f2faee80",
+	"sqlite/0002_shop.down.sql":      "b5f3bf0426fe2d4d70409a54b685f932d222b37ab2ba286a6b09cdab8462aae0",
+	"sqlite/0002_shop.up.sql":        "08648784397585087e2d096d16fbf757ab32ba49589311e983d54372b3d140a3",
+	"sqlite/0003_archive.down.sql":   "e905d45216acc82cf4f9cdf1cd154c33ac3d5e5fff56eda52e6ccb3a977d2571",
+	"sqlite/0003_archive.up.sql":     "deb4d10091b9cd0c8c17ff742b6fbdaf3022b27b75014a6d6df108ff90f9a694",
 	"sqlite/0004_set_aside.down.sql": "54a0ea9a03e2a6452c4623e23611a0fb6f22dc3dafe89549f662fe98376def58",
 	"sqlite/0004_set_aside.up.sql":   "ea87862700cfa8fc4aa370370ba876214eaea1af7570249d42b64cda584b97cd",
-	"sqlite/0005_search.down.sql":   "d7354bd8112076b36d04cfeb4bb8e7b3885495acb29f7c07a52cabecedd7eb37",
-	"sqlite/0005_search.up.sql":     "341e97ff2a80a8d4f6aecb02d27196d49216e92313dc61d2a3d02bc7f9e715c0",
+	"sqlite/0005_search.down.sql":    "d7354bd8112076b36d04cfeb4bb8e7b3885495acb29f7c07a52cabecedd7eb37",
+	"sqlite/0005_search.up.sql":      "341e97ff2a80a8d4f6aecb02d27196d49216e92313dc61d2a3d02bc7f9e715c0",
+	"sqlite/0007_versions.down.sql":  "f9a9ddd9f026390898b607bb1b1be3f4d1bb82f8fb6b4272fd05282bd72f9ba3",
+	"sqlite/0007_versions.up.sql":    "e4e2b9e1deafa9e3370b521516b9e5c44db5e449fc32f4305d1176375b22a59c",
 }
 
 func TestMigrationsAreSealed(t *testing.T) {
