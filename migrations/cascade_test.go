@@ -17,6 +17,9 @@ func TestDeleteOfAUser(t *testing.T) {
 			addCustomers(t, alone, "", 2)
 			addCustomers(t, both, "", 1, 2)
 			for table, rows := range rowsOf(t, both) {
+				if table == "board_ranges" && isPostgres(both) {
+					continue // which keeps none
+				}
 				if len(rows) == 0 {
 					t.Fatalf("%s is empty: this test proves nothing of it", table)
 				}

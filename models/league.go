@@ -39,6 +39,24 @@ type LeagueParticipant struct {
 // TableName returns the table's name without prefix.
 func (LeagueParticipant) TableName() string { return "league_participants" }
 
+// BoardRange is a range of neighbouring places of a board and the number of
+// players who stand in it, from which the store works out a rank. SQLite keeps
+// the ranges by itself as places change; PostgreSQL has none. They say nothing
+// that the participants do not.
+type BoardRange struct {
+	SeasonID int64 `gorm:"column:season_id;primaryKey;autoIncrement:false" json:"season_id"`
+	LeagueID int64 `gorm:"column:league_id;primaryKey;autoIncrement:false" json:"league_id"`
+	// A range begins at this XP, moment and user id, and ends where the next one
+	// begins. XP is negated, so that ranges ascend in the order of the board.
+	FromMinusXP   int64     `gorm:"column:from_minus_xp;primaryKey;autoIncrement:false" json:"from_minus_xp"`
+	FromReachedAt time.Time `gorm:"column:from_reached_at;primaryKey;autoIncrement:false;serializer:flashstore_millis" json:"from_reached_at"`
+	FromUser      int64     `gorm:"column:from_user;primaryKey;autoIncrement:false" json:"from_user"`
+	Players       int64     `gorm:"column:players" json:"players"`
+}
+
+// TableName returns the table's name without prefix.
+func (BoardRange) TableName() string { return "board_ranges" }
+
 // SeasonResult is what a settled season brought a user.
 type SeasonResult struct {
 	SeasonID int64 `gorm:"column:season_id;primaryKey;autoIncrement:false" json:"season_id"`

@@ -7,9 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
-
 	"github.com/flashstore/flashstore/models"
 )
 
@@ -148,9 +145,9 @@ func (s *Leagues) Window(ctx context.Context, seasonID, userID int64, radius int
 }
 
 // The inner part of the boards' queries stands on the covering index alone;
-// names are looked up for the places that are shown.
-// Behind the plus, a user id is a value to SQLite: a bare one would keep it
-// from taking both columns of that comparison to the index.
+// names are looked up for the places that are shown. Those of equal XP, who may
+// be most of a board, are found by themselves; behind the plus, a user id is a
+// value to SQLite, which then takes both columns of the comparison to the index.
 var (
 	allLeagues = declare(`SELECT * FROM {leagues} WHERE tier >= 1 ORDER BY tier`,
 		"SEARCH leagues USING INDEX idx_leagues_tier (tier>?)")
@@ -165,44 +162,46 @@ LIMIT CAST(? AS BIGINT)`,
 		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
 	boardBehind = declare(`
 SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name
-FROM {league_participants} AS p
+FROM (
+  SELECT user_id, league_id, weekly_xp, reached_at FROM {league_participants}
+  WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT) AND weekly_xp = CAST(? AS BIGINT)
+    AND (reached_at, user_id) > (CAST(? AS BIGINT), +CAST(? AS BIGINT))
+  UNION ALL
+  SELECT user_id, league_id, weekly_xp, reached_at FROM {league_participants}
+  WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT) AND weekly_xp < CAST(? AS BIGINT)
+  ORDER BY weekly_xp DESC, reached_at, user_id
+  LIMIT CAST(? AS BIGINT)) AS p
 JOIN {users} AS users ON users.id = p.user_id
-WHERE p.season_id = CAST(? AS BIGINT) AND p.league_id = CAST(? AS BIGINT) AND p.weekly_xp <= CAST(? AS BIGINT)
-  AND (p.weekly_xp < CAST(? AS BIGINT)
-    OR (p.reached_at, p.user_id) > (CAST(? AS BIGINT), CAST(? AS BIGINT)))
-ORDER BY p.weekly_xp DESC, p.reached_at, p.user_id
-LIMIT CAST(? AS BIGINT)`,
-		"SEARCH p USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp<?)",
-		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
+ORDER BY p.weekly_xp DESC, p.reached_at, p.user_id`,
+		"CO-ROUTINE p",
+		"MERGE (UNION ALL)",
+		"LEFT",
+		"SEARCH league_participants USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp=? AND (reached_at,user_id)>(?,?))",
+		"RIGHT",
+		"SEARCH league_participants USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp<?)",
+		"SCAN p",
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)").because("p is the page, in its order")
 	boardAhead = declare(`
 SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name
-FROM {league_participants} AS p
+FROM (
+  SELECT user_id, league_id, weekly_xp, reached_at FROM {league_participants}
+  WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT) AND weekly_xp = CAST(? AS BIGINT)
+    AND (reached_at, user_id) < (CAST(? AS BIGINT), +CAST(? AS BIGINT))
+  UNION ALL
+  SELECT user_id, league_id, weekly_xp, reached_at FROM {league_participants}
+  WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT) AND weekly_xp > CAST(? AS BIGINT)
+  ORDER BY weekly_xp, reached_at DESC, user_id DESC
+  LIMIT CAST(? AS BIGINT)) AS p
 JOIN {users} AS users ON users.id = p.user_id
-WHERE p.season_id = CAST(? AS BIGINT) AND p.league_id = CAST(? AS BIGINT) AND p.weekly_xp >= CAST(? AS BIGINT)
-  AND (p.weekly_xp > CAST(? AS BIGINT)
-    OR (p.reached_at, p.user_id) < (CAST(? AS BIGINT), CAST(? AS BIGINT)))
-ORDER BY p.weekly_xp, p.reached_at DESC, p.user_id DESC
-LIMIT CAST(? AS BIGINT)`,
-		"SEARCH p USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp>?)",
-		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
-	placeOfUser = declare(`
-SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name,
-  1 + (SELECT count(*) FROM {league_participants} AS more
-       WHERE more.season_id = p.season_id AND more.league_id = p.league_id
-         AND more.weekly_xp > p.weekly_xp)
-    + (SELECT count(*) FROM {league_participants} AS equal
-       WHERE equal.season_id = p.season_id AND equal.league_id = p.league_id
-         AND equal.weekly_xp = p.weekly_xp
-         AND (equal.reached_at, equal.user_id) < (p.reached_at, +p.user_id)) AS place
-FROM {league_participants} AS p
-JOIN {users} AS users ON users.id = p.user_id
-WHERE p.user_id = CAST(? AS BIGINT) AND p.season_id = CAST(? AS BIGINT)`,
-		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)",
-		"SEARCH p USING INDEX idx_league_participants_user (user_id=? AND season_id=?)",
-		"CORRELATED SCALAR SUBQUERY 1",
-		"SEARCH more USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp>?)",
-		"CORRELATED SCALAR SUBQUERY 2",
-		"SEARCH equal USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp=? AND (reached_at,user_id)<(?,?))")
+ORDER BY p.weekly_xp, p.reached_at DESC, p.user_id DESC`,
+		"CO-ROUTINE p",
+		"MERGE (UNION ALL)",
+		"LEFT",
+		"SEARCH league_participants USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp=? AND (reached_at,user_id)<(?,?))",
+		"RIGHT",
+		"SEARCH league_participants USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp>?)",
+		"SCAN p",
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)").because("p is the page, in its order")
 )
 
 // scanStanding reads a place of a board, without its rank.
@@ -215,9 +214,6 @@ func scanStanding(rows *sql.Rows, s *Standing) error {
 func scanRanked(rows *sql.Rows, s *Standing) error {
 	return rows.Scan(&s.UserID, &s.LeagueID, &s.WeeklyXP, (*millis)(&s.ReachedAt), &s.UID, &s.Name, &s.Rank)
 }
-
-// standingColumns is the number of columns of league_participants.
-const standingColumns = 5
 
 // standingIn returns what XP makes of a user's standing in a season: of a new
 // one, or to be added to the one that is there.
@@ -240,20 +236,23 @@ func plus(a, b models.LeagueParticipant) models.LeagueParticipant {
 	return a
 }
 
+var insertStandings = declareInsert(`
+INSERT INTO {league_participants} AS stored (season_id, league_id, user_id, weekly_xp, reached_at) VALUES`,
+	`(?, ?, ?, ?, ?)`, `
+ON CONFLICT (user_id, season_id) DO UPDATE SET
+  weekly_xp = stored.weekly_xp + excluded.weekly_xp,
+  reached_at = CASE WHEN excluded.reached_at > stored.reached_at THEN excluded.reached_at ELSE stored.reached_at END`)
+
 // addStandings adds to the standings that are there. Who plays in a season
 // stays in the league that they began it in, unless an earlier season is
 // settled meanwhile and moves them.
 func (u *unit) addStandings(rows []models.LeagueParticipant) error {
-	table := u.name(models.LeagueParticipant{})
-	upsert := clause.OnConflict{
-		Columns: []clause.Column{{Name: "user_id"}, {Name: "season_id"}},
-		DoUpdates: clause.Assignments(map[string]any{
-			"weekly_xp": gorm.Expr(table + ".weekly_xp + excluded.weekly_xp"),
-			"reached_at": gorm.Expr("CASE WHEN excluded.reached_at > " + table + ".reached_at" +
-				" THEN excluded.reached_at ELSE " + table + ".reached_at END"),
-		}),
+	args := make([]any, 0, len(rows)*insertStandings.columns)
+	for _, r := range rows {
+		args = append(args, r.SeasonID, r.LeagueID, r.UserID, r.WeeklyXP, r.ReachedAt.UnixMilli())
 	}
-	return insert(u.table(models.LeagueParticipant{}).Clauses(upsert), rows, standingColumns)
+	_, err := u.put(insertStandings, args)
+	return err
 }
 
 // standing returns a user's place with its rank.
@@ -270,13 +269,13 @@ func (u *unit) standing(seasonID, userID int64) (Standing, error) {
 
 // behind returns up to limit places behind p, without ranks.
 func (u *unit) behind(p place, limit int) ([]Standing, error) {
-	return scanRows(u.raw(boardBehind, p.Season, p.League, p.XP, p.XP, p.Reached, p.User, limit),
+	return scanRows(u.raw(boardBehind, p.Season, p.League, p.XP, p.Reached, p.User, p.Season, p.League, p.XP, limit),
 		expectedRows(limit), scanStanding)
 }
 
 // ahead returns up to limit places ahead of p, from the top, without ranks.
 func (u *unit) ahead(p place, limit int) ([]Standing, error) {
-	list, err := scanRows(u.raw(boardAhead, p.Season, p.League, p.XP, p.XP, p.Reached, p.User, limit),
+	list, err := scanRows(u.raw(boardAhead, p.Season, p.League, p.XP, p.Reached, p.User, p.Season, p.League, p.XP, limit),
 		expectedRows(limit), scanStanding)
 	slices.Reverse(list)
 	return list, err

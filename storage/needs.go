@@ -49,9 +49,6 @@ func (s *Leagues) Needs(ctx context.Context, seasonID, userID int64) (needs Need
 }
 
 var (
-	playersOfBoard = declare(`
-SELECT count(*) FROM {league_participants} WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT)`,
-		"SEARCH league_participants USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=?)")
 	xpFromTop = declare(`
 SELECT weekly_xp FROM {league_participants} WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT)
 ORDER BY weekly_xp DESC, reached_at, user_id LIMIT 1 OFFSET CAST(? AS BIGINT)`,
@@ -78,7 +75,7 @@ func (u *unit) needs(seasonID, userID int64) (n Needs, err error) {
 	if n.Season, err = u.storedSeason(seasonID); err != nil {
 		return n, err
 	}
-	if n.Players, err = board(playersOfBoard); err != nil {
+	if n.Players, err = board(playersOfBoard, seasonID, own.LeagueID); err != nil {
 		return n, err
 	}
 	asItStands := Move{Rank: own.Rank, WeeklyXP: own.WeeklyXP, From: own.LeagueID}

@@ -22,8 +22,8 @@ import (
 var asked = map[*query][]any{
 	recentAnswers:      {int64(2), 50},
 	boardTop:           {int64(20260510), int64(2), 51},
-	boardBehind:        {int64(20260510), int64(2), int64(3), int64(3), int64(4), int64(5), 51},
-	boardAhead:         {int64(20260510), int64(2), int64(3), int64(3), int64(4), int64(5), 51},
+	boardBehind:        {int64(20260510), int64(2), int64(3), int64(4), int64(5), int64(20260510), int64(2), int64(3), 51},
+	boardAhead:         {int64(20260510), int64(2), int64(3), int64(4), int64(5), int64(20260510), int64(2), int64(3), 51},
 	placeOfUser:        {int64(2), int64(20260510)},
 	masteryOfUser:      {int64(2)},
 	masteryByOperation: {int64(2), "addition"},

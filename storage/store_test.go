@@ -77,8 +77,10 @@ var calls = map[string]func(context.Context, *storage.Store) error{
 	"Leagues.ResultsOfUser": func(c context.Context, s *storage.Store) error {
 		return err2(s.Leagues.ResultsOfUser(c, 1, 0, 0))
 	},
-	"Leagues.Needs":    func(c context.Context, s *storage.Store) error { return err2(s.Leagues.Needs(c, thisSeason, 1)) },
-	"Leagues.Schedule": func(c context.Context, s *storage.Store) error { return err2(s.Leagues.Schedule(c, noon, 1)) },
+	"Leagues.Needs":         func(c context.Context, s *storage.Store) error { return err2(s.Leagues.Needs(c, thisSeason, 1)) },
+	"Leagues.VerifyBoards":  func(c context.Context, s *storage.Store) error { return err2(s.Leagues.VerifyBoards(c)) },
+	"Leagues.RebuildBoards": func(c context.Context, s *storage.Store) error { return err2(s.Leagues.RebuildBoards(c)) },
+	"Leagues.Schedule":      func(c context.Context, s *storage.Store) error { return err2(s.Leagues.Schedule(c, noon, 1)) },
 
 	"Users.Dashboard": func(c context.Context, s *storage.Store) error { return err2(s.Users.Dashboard(c, 1)) },
 	"Answers.Archive": func(c context.Context, s *storage.Store) error {

@@ -13,7 +13,9 @@ import (
 	"github.com/flashstore/flashstore/models"
 )
 
-// tables are all that the store writes to.
+// tables are all that the store writes to. The ranges of boards are not among
+// them: the database keeps them, cut as places came, and what they say is held
+// by VerifyBoards.
 var tables = []schema.Tabler{
 	models.User{}, models.Session{}, models.AnswerEvent{}, models.SetAsideAnswer{}, models.MasteryStat{}, models.MasteryRollup{},
 	models.RollupTask{}, models.Season{}, models.LeagueParticipant{}, models.SeasonResult{},

@@ -107,6 +107,11 @@ func (k kit) reconciled(t *testing.T) {
 	if len(breaks) > 0 {
 		t.Fatalf("the ledger does not prove the balances: %v", breaks)
 	}
+	differences, err := k.Leagues.VerifyBoards(t.Context())
+	must(t, err)
+	if len(differences) > 0 {
+		t.Fatalf("ranks do not count who is on the board: %v", differences)
+	}
 }
 
 // idAt returns the n-th id of a moment.

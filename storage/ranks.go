@@ -1,0 +1,77 @@
+package storage
+
+// A board is cut into ranges of neighbouring places (board_ranges), each with
+// the number of players in it. On SQLite triggers keep them, see the migration:
+// a rank is the sum of the ranges ahead and what is ahead in the place's own
+// range, of a million players some thousand numbers and two thousand places at
+// the most.
+//
+// On PostgreSQL there are none, for a number that all bookings of a league
+// change would make them wait for each other. A place without a range is in one
+// that is the whole board: all that is ahead is counted by the index, which of a
+// million took 0.15 s, and several times as long where VACUUM was behind.
+
+// firstMinusXP is where the first range of a board begins: ahead of any XP.
+const firstMinusXP = -1<<63 + 1
+
+// placeOfUser counts what is ahead in the own range in three parts, for those of
+// equal XP may be most of a board: those with the XP that the range begins with,
+// where that is more; those with more XP than the user; those with as much.
+//
+// Behind the plus, a column of another row is a value to SQLite: a bare one
+// would keep it from taking more than one column of a comparison to the index.
+var (
+	placeOfUser = declare(`
+SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name,
+  1 + (SELECT CAST(coalesce(sum(ahead.players), 0) AS BIGINT) FROM {board_ranges} AS ahead
+       WHERE ahead.season_id = p.season_id AND ahead.league_id = p.league_id
+         AND (ahead.from_minus_xp, ahead.from_reached_at, ahead.from_user)
+           < (own.from_minus_xp, +own.from_reached_at, +own.from_user))
+    + (SELECT count(*) FROM {league_participants} AS most
+       WHERE most.season_id = p.season_id AND most.league_id = p.league_id
+         AND -own.from_minus_xp > p.weekly_xp AND most.weekly_xp = -own.from_minus_xp
+         AND (most.reached_at, most.user_id) >= (own.from_reached_at, +own.from_user))
+    + (SELECT count(*) FROM {league_participants} AS more
+       WHERE more.season_id = p.season_id AND more.league_id = p.league_id
+         AND more.weekly_xp > p.weekly_xp AND more.weekly_xp < coalesce(-own.from_minus_xp, 9223372036854775807))
+    + (SELECT count(*) FROM {league_participants} AS equal
+       WHERE equal.season_id = p.season_id AND equal.league_id = p.league_id
+         AND equal.weekly_xp = p.weekly_xp
+         AND (equal.reached_at, equal.user_id) < (p.reached_at, +p.user_id)
+         AND (equal.reached_at, equal.user_id) >= (
+           CASE WHEN -own.from_minus_xp = p.weekly_xp THEN own.from_reached_at ELSE -9223372036854775807 END,
+           CASE WHEN -own.from_minus_xp = p.weekly_xp THEN own.from_user ELSE 0 END)) AS place
+FROM {league_participants} AS p
+JOIN {users} AS users ON users.id = p.user_id
+LEFT JOIN {board_ranges} AS own ON own.season_id = p.season_id AND own.league_id = p.league_id
+  AND (own.from_minus_xp, own.from_reached_at, own.from_user) = (
+    SELECT r.from_minus_xp, r.from_reached_at, r.from_user FROM {board_ranges} AS r
+    WHERE r.season_id = p.season_id AND r.league_id = p.league_id
+      AND (r.from_minus_xp, r.from_reached_at, r.from_user) <= (-p.weekly_xp, +p.reached_at, +p.user_id)
+    ORDER BY r.from_minus_xp DESC, r.from_reached_at DESC, r.from_user DESC LIMIT 1)
+WHERE p.user_id = CAST(? AS BIGINT) AND p.season_id = CAST(? AS BIGINT)`,
+		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)",
+		"SEARCH p USING INDEX idx_league_participants_user (user_id=? AND season_id=?)",
+		"SEARCH own USING PRIMARY KEY (season_id=? AND league_id=? AND from_minus_xp=? AND from_reached_at=? AND from_user=?) LEFT-JOIN",
+		"CORRELATED SCALAR SUBQUERY 5",
+		"SEARCH r USING PRIMARY KEY (season_id=? AND league_id=? AND (from_minus_xp,from_reached_at,from_user)<(?,?,?))",
+		"CORRELATED SCALAR SUBQUERY 1",
+		"SEARCH ahead USING PRIMARY KEY (season_id=? AND league_id=? AND (from_minus_xp,from_reached_at,from_user)<(?,?,?))",
+		"CORRELATED SCALAR SUBQUERY 2",
+		"SEARCH most USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp=? AND (reached_at,user_id)>(?,?))",
+		"CORRELATED SCALAR SUBQUERY 3",
+		"SEARCH more USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp>? AND weekly_xp<?)",
+		"CORRELATED SCALAR SUBQUERY 4",
+		"SEARCH equal USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=? AND weekly_xp=? AND (reached_at,user_id)>(?,?) AND (reached_at,user_id)<(?,?))")
+	playersOfBoard = declare(`
+SELECT coalesce(
+  (SELECT CAST(sum(players) AS BIGINT) FROM {board_ranges}
+   WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT)),
+  (SELECT count(*) FROM {league_participants}
+   WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT)))`,
+		"SCAN CONSTANT ROW",
+		"SCALAR SUBQUERY 1",
+		"SEARCH board_ranges USING PRIMARY KEY (season_id=? AND league_id=?)",
+		"SCALAR SUBQUERY 2",
+		"SEARCH league_participants USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=?)")
+)
