@@ -14,3 +14,14 @@ func SearchParts(prefix string) (list []string) {
 	}
 	return list
 }
+
+// PostgresSearches returns the queries by words on PostgreSQL, by the index
+// that they need.
+func PostgresSearches() map[string]string {
+	return map[string]string{
+		"idx_users_words":      wordsPostgres.users.text(""),
+		"idx_shop_items_words": wordsPostgres.items.text(""),
+		"idx_users_name":       usersByName.text(""),
+		"idx_shop_items_name":  itemsByName.text(""),
+	}
+}
