@@ -46,16 +46,17 @@ func TestSameSchemaOnEveryEngine(t *testing.T) {
 			JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.here
 			JOIN pg_attribute AS b ON b.attrelid = c.confrelid AND b.attnum = k.there
 			WHERE c.contype = 'f'`},
-		{"indexes, of which that of sessions' ids is unique on SQLite alone", `
+		{"indexes but for those of words, of which that of sessions' ids is unique on SQLite alone", `
 			SELECT name || iif("unique" AND name <> 'idx_sessions_id', ' unique', '') || ' on ' || tbl_name || ': ' || columns FROM (
-				SELECT m.name, l."unique", m.tbl_name, group_concat(x.name || iif(x.desc, ' DESC', ''), ', ' ORDER BY x.seqno) AS columns
+				SELECT m.name, l."unique", m.tbl_name, group_concat(coalesce(x.name, 'expression') || iif(x.desc, ' DESC', ''), ', ' ORDER BY x.seqno) AS columns
 				FROM sqlite_schema AS m JOIN pragma_index_list(m.tbl_name) AS l ON l.name = m.name JOIN pragma_index_xinfo(m.name) AS x
 				WHERE m.type = 'index' AND m.sql IS NOT NULL AND x.key GROUP BY m.name)`, `
 			SELECT i.indexrelid::regclass || CASE WHEN i.indisunique THEN ' unique' ELSE '' END || ' on ' || i.indrelid::regclass || ': ' || (
-				SELECT string_agg(a.attname || CASE WHEN i.indoption[k.n - 1] & 1 = 1 THEN ' DESC' ELSE '' END, ', ' ORDER BY k.n)
-				FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n) JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum)
+				SELECT string_agg(coalesce(a.attname, 'expression') || CASE WHEN i.indoption[k.n - 1] & 1 = 1 THEN ' DESC' ELSE '' END, ', ' ORDER BY k.n)
+				FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n) LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum)
 			FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-			WHERE c.relnamespace = 'public'::regnamespace AND NOT i.indisprimary`},
+			WHERE c.relnamespace = 'public'::regnamespace AND NOT i.indisprimary
+				AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'btree')`},
 		{"how many CHECKs, but for lengths and flags", `
 			SELECT name || ': ' || ((length(text) - length(replace(text, 'CHECK', ''))) / 5) FROM (
 				SELECT name, replace(replace(replace(sql, 'CHECK (length(', ''), 'CHECK (correct IN', ''), 'CHECK (active IN', '') AS text
