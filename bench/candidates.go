@@ -86,7 +86,7 @@ var contenders = []contender{
 
 // contenderOf returns the contender of that name.
 func contenderOf(name string) (contender, error) {
-	for _, c := range contenders {
+	for _, c := range everyContender() {
 		if c.Name == name {
 			return c, nil
 		}

@@ -90,8 +90,9 @@ func (j job) crowds() []crowd {
 	share := w.Clients / w.Processes
 	list := []crowd{{clients: clientsOf(j.World, j.Number*share, share, w.Clients), next: operationsByName[w.Op], long: w.Long}}
 	if w.Writers > 0 {
+		op, _ := w.writerOp()
 		list = append(list, crowd{
-			clients: clientsOf(j.World, 0, w.Writers, w.Writers), next: operationsByName["answer"], every: w.WriterEvery,
+			clients: clientsOf(j.World, 0, w.Writers, w.Writers), next: operationsByName[op], every: w.WriterEvery,
 		})
 	}
 	return list

@@ -58,14 +58,18 @@ var (
 
 // operationsByName are all operations.
 var operationsByName = map[string]operation{
-	"answer":   nextAnswer,
-	"session":  sessionOfLength(20),
-	"batch":    sessionOfLength(batchLength),
-	"purchase": nextPurchase,
-	"recent":   nextRecent,
-	"board":    nextBoard,
-	"rank":     nextRank,
+	"answer":    nextAnswer,
+	"session":   sessionOfLength(sessionLength),
+	"batch":     sessionOfLength(batchLength),
+	"purchase":  nextPurchase,
+	"recent":    nextRecent,
+	"board":     nextBoard,
+	"rank":      nextRank,
+	"dashboard": nextDashboard,
 }
+
+// sessionLength is the number of answers of the usual session.
+const sessionLength = 20
 
 // batchLength is the number of answers of the large session.
 const batchLength = 10_000
@@ -118,6 +122,19 @@ func nextRank(c *client) (call, error) {
 	return func(ctx context.Context, from Candidate) error {
 		standing, err := from.Rank(ctx, c.world.SeasonID, user)
 		return enough(int(standing.Rank), 1, err)
+	}, nil
+}
+
+// nextDashboard asks what flashstore alone has.
+func nextDashboard(c *client) (call, error) {
+	user := c.anyUser()
+	return func(ctx context.Context, from Candidate) error {
+		d, err := from.(*flash).Dashboard(ctx, user)
+		played := !c.world.EndedAt.Before(d.Season.StartsAt) // and the bell has not rung since
+		if err == nil && (played && d.Standing == nil || len(d.Weakest) != 10 || len(d.Operations) == 0) {
+			return errShort
+		}
+		return enough(len(d.Recent), min(10, c.world.SessionsPerUser), err)
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
@@ -29,7 +30,11 @@ func durabilityOf(sync Sync) hooks.Durability {
 }
 
 func openFlash(path string, cfg storage.Config) (*flash, error) {
-	db, err := gorm.Open(sqlite.Open(path), &gorm.Config{Logger: logger.Discard})
+	return openFlashOver(sqlite.Open(path), cfg)
+}
+
+func openFlashOver(dialector gorm.Dialector, cfg storage.Config) (*flash, error) {
+	db, err := gorm.Open(dialector, &gorm.Config{Logger: logger.Discard})
 	if err != nil {
 		return nil, err
 	}
@@ -72,4 +77,19 @@ func (f *flash) Rank(ctx context.Context, seasonID, userID int64) (storage.Stand
 	return f.store.Leagues.Rank(ctx, seasonID, userID)
 }
 
-func (f *flash) Close() error { return f.store.Close() }
+func (f *flash) Dashboard(ctx context.Context, userID int64) (storage.Dashboard, error) {
+	return f.store.Users.Dashboard(ctx, userID)
+}
+
+// Close closes the store; PostgreSQL's pool is the application's.
+func (f *flash) Close() error {
+	err := f.store.Close()
+	if f.db.Name() == "sqlite" {
+		return err
+	}
+	pool, also := f.db.DB()
+	if also != nil {
+		return errors.Join(err, also)
+	}
+	return errors.Join(err, pool.Close())
+}

@@ -17,18 +17,26 @@ import (
 type gormRival struct{ db *gorm.DB }
 
 // clampedMastery keeps a level between 0 and 5 as it adds an answer to it.
-var clampedMastery = clause.OnConflict{
-	Columns: []clause.Column{{Name: "user_id"}, {Name: "operation"}, {Name: "fact"}},
-	DoUpdates: clause.Assignments(map[string]any{
-		"mastery_level":      gorm.Expr("min(5, max(0, mastery_stats.mastery_level + excluded.last_delta))"),
-		"last_delta":         gorm.Expr("excluded.last_delta"),
-		"last_answer_id":     gorm.Expr("excluded.last_answer_id"),
-		"attempts":           gorm.Expr("mastery_stats.attempts + 1"),
-		"correct_count":      gorm.Expr("mastery_stats.correct_count + excluded.correct_count"),
-		"total_response_ms":  gorm.Expr("mastery_stats.total_response_ms + excluded.total_response_ms"),
-		"last_response_time": gorm.Expr("excluded.last_response_time"),
-		"updated_at":         gorm.Expr("excluded.updated_at"),
-	}),
+var clampedMastery = masteryUpsert("min(5, max(0, mastery_stats.mastery_level + excluded.last_delta))")
+
+// serverMastery is the same in PostgreSQL's words.
+var serverMastery = masteryUpsert("least(5, greatest(0, mastery_stats.mastery_level + excluded.last_delta))")
+
+// masteryUpsert adds an answer to a fact that is there.
+func masteryUpsert(level string) clause.OnConflict {
+	return clause.OnConflict{
+		Columns: []clause.Column{{Name: "user_id"}, {Name: "operation"}, {Name: "fact"}},
+		DoUpdates: clause.Assignments(map[string]any{
+			"mastery_level":      gorm.Expr(level),
+			"last_delta":         gorm.Expr("excluded.last_delta"),
+			"last_answer_id":     gorm.Expr("excluded.last_answer_id"),
+			"attempts":           gorm.Expr("mastery_stats.attempts + 1"),
+			"correct_count":      gorm.Expr("mastery_stats.correct_count + excluded.correct_count"),
+			"total_response_ms":  gorm.Expr("mastery_stats.total_response_ms + excluded.total_response_ms"),
+			"last_response_time": gorm.Expr("excluded.last_response_time"),
+			"updated_at":         gorm.Expr("excluded.updated_at"),
+		}),
+	}
 }
 
 // addedXP adds to a participant that is there.
@@ -59,7 +67,11 @@ func createAnswer(tx *gorm.DB, a *Answer, session models.ID) error {
 		LastAnswerID: a.ID, Attempts: 1, CorrectCount: correct, TotalResponseMS: a.ResponseMS,
 		LastResponseTime: a.ResponseMS, UpdatedAt: a.At,
 	}
-	return tx.Clauses(clampedMastery).Create(&stat).Error
+	upsert := clampedMastery
+	if tx.Name() == "postgres" {
+		upsert = serverMastery
+	}
+	return tx.Clauses(upsert).Create(&stat).Error
 }
 
 func (g *gormRival) Answer(ctx context.Context, a *Answer) error {
@@ -112,7 +124,12 @@ func rewardLearner(tx *gorm.DB, user *models.User, s *Session) error {
 	if err := tx.Save(user).Error; err != nil {
 		return err
 	}
-	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&models.RollupTask{UserID: user.ID}).Error
+	return queueUser(tx, user.ID)
+}
+
+// queueUser notes a user for the next rollup.
+func queueUser(tx *gorm.DB, userID int64) error {
+	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&models.RollupTask{UserID: userID}).Error
 }
 
 // changeCoins writes the ledger's next entry; the caller saves the user.

@@ -121,7 +121,7 @@ var errLate = errors.New("the time limit has passed")
 // begin makes the control's file, and the file that grows with its users.
 func (g *grower) begin(ctx context.Context) (err error) {
 	g.file = &templates{dir: g.dir, world: usual()}
-	g.file.world.EndedAt = time.Now().UTC().Truncate(time.Second).Add(-time.Minute)
+	g.file.world.EndedAt = lately()
 	if err := g.file.fill(ctx, layoutHooks); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type machine struct {
 	Go         string `json:"go"`
 	SQLite     string `json:"sqlite"`      // mattn's
 	PureSQLite string `json:"pure_sqlite"` // zombiezen's
+	PostgreSQL string `json:"postgresql,omitempty"`
 }
 
 // thisMachine describes the present one, with the file system of dir.

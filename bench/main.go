@@ -5,6 +5,8 @@
 //	go run . -only 'beside-'     some of them; the others stay as they are
 //	go run . render              RESULTS.md again from results.json
 //	go run . growth              100 thousand, 1 million and 10 million answers, by hand
+//	go run . parts               PostgreSQL, copies, dashboards and ranks at a million, by hand
+//	go run . parts -only rank    one of these; the others stay as they are
 package main
 
 import (
@@ -44,6 +46,7 @@ type options struct {
 
 	stops string        // growth
 	limit time.Duration // growth
+	sizes partSizes     // parts
 }
 
 func (o *options) parse(args []string, stderr io.Writer) error {
@@ -51,7 +54,7 @@ func (o *options) parse(args []string, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each candidate runs")
 	flags.Float64Var(&o.seconds, "seconds", 1, "how long a run measures")
-	flags.StringVar(&o.only, "only", "", "a regular expression: workloads to run, by name")
+	flags.StringVar(&o.only, "only", "", "a regular expression: workloads, or parts, to run, by name")
 	flags.StringVar(&o.out, "out", "RESULTS.md", "the report to write")
 	flags.StringVar(&o.plots, "plots", "plots", "the directory of the plots")
 	flags.StringVar(&o.json, "json", "results.json", "the figures, those of earlier runs too")
@@ -67,6 +70,7 @@ func (o *options) parse(args []string, stderr io.Writer) error {
 	if o.dir == "" {
 		o.dir = "tmp"
 	}
+	o.sizes = usualSizes()
 	return nil
 }
 
@@ -91,9 +95,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		err = o.measure(ctx, r, stderr)
 	case "growth":
 		err = o.grow(ctx, r, stderr)
+	case "parts":
+		err = o.measureParts(ctx, r, stderr)
 	case "render":
 	default:
-		return fmt.Errorf("there is no command %q: give none, growth or render", command)
+		return fmt.Errorf("there is no command %q: give none, growth, parts or render", command)
 	}
 	return errors.Join(err, o.report(r))
 }
@@ -156,7 +162,7 @@ func (o *options) measure(ctx context.Context, r *results, say io.Writer) (err e
 		return err
 	}
 	r.Machine = thisMachine(dir)
-	measuring := &runs{t, o.measured(), say}
+	measuring := &runs{templates: t, measured: o.measured(), say: say}
 	fresh := map[string]*record{}
 	for round := range o.rounds {
 		if err := measuring.round(ctx, list, round, o.rounds, fresh); err != nil {

@@ -20,6 +20,7 @@ func render(r *results, plots string) string {
 		renderWorkload(&b, r, w)
 	}
 	renderGrowth(&b, r.Growth)
+	renderParts(&b, r)
 	renderMemory(&b, r)
 	return b.String()
 }

@@ -35,6 +35,7 @@ type results struct {
 	Machine   machine            `json:"machine"`
 	Workloads map[string]*record `json:"workloads"`
 	Growth    *growth            `json:"growth,omitempty"`
+	Parts     map[string]*part   `json:"parts,omitempty"` // by name
 }
 
 // loadResults reads earlier ones; no file is no results.

@@ -25,6 +25,9 @@ type runs struct {
 	templates *templates
 	measured  time.Duration
 	say       io.Writer // progress
+
+	// after looks at the database that a run has left; it may be nil.
+	after func(ctx context.Context, path string) error
 }
 
 // once runs one candidate at one workload on a fresh file.
@@ -45,8 +48,10 @@ func (r *runs) once(ctx context.Context, c contender, w workload) (f figure, err
 	if f, err = figureOf(w, outcomes); err != nil {
 		return f, err
 	}
-	f.Lost, err = r.lost(ctx, w, path, outcomes)
-	return f, err
+	if f.Lost, err = r.lost(ctx, w, path, outcomes); err != nil || r.after == nil {
+		return f, err
+	}
+	return f, r.after(ctx, path)
 }
 
 // child is a running child process.
@@ -118,17 +123,24 @@ func startChild(ctx context.Context, j job) (*child, error) {
 
 // lost is how many acknowledged rows are not in the file.
 func (r *runs) lost(ctx context.Context, w workload, path string, outcomes []outcome) (int64, error) {
-	table, perCall := w.writes()
-	var want, got int64
-	if table == "answer_events" {
-		want = r.templates.world.answers()
-	}
-	for _, o := range outcomes {
-		want += o.Main.Acked*perCall + o.Writers.Acked
-	}
+	table, want := r.acknowledged(w, outcomes)
+	var got int64
 	db := openMattn(path)
 	err := db.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&got)
 	return max(want-got, 0), errors.Join(err, db.Close())
+}
+
+// acknowledged is how many rows a table must have after a run.
+func (r *runs) acknowledged(w workload, outcomes []outcome) (table string, rows int64) {
+	table, perCall := w.writes()
+	_, perWrite := w.writerOp()
+	if table == "answer_events" {
+		rows = r.templates.world.answers()
+	}
+	for _, o := range outcomes {
+		rows += o.Main.Acked*perCall + o.Writers.Acked*perWrite
+	}
+	return table, rows
 }
 
 // figureOf makes one figure of what the processes of a run report.
@@ -153,7 +165,8 @@ func figureOf(w workload, outcomes []outcome) (figure, error) {
 	if seconds > 0 {
 		f.PerSecond = float64(all.Done) * float64(w.PerCall) / seconds
 	}
-	f.WritesPerSecond = float64(writers.Done) / outcomes[0].Main.Seconds
+	_, perWrite := w.writerOp()
+	f.WritesPerSecond = float64(writers.Done*perWrite) / outcomes[0].Main.Seconds
 	f.Max = all.Longest
 	f.P50, f.P99 = min(times.ValueAtQuantile(50), f.Max), min(times.ValueAtQuantile(99), f.Max)
 	all.add(&tally{Errors: writers.Errors})

@@ -44,7 +44,7 @@ func TestEveryKindOfWorkload(t *testing.T) {
 
 // Growth ends with the number of answers that it says, and keeps them.
 func TestGrowth(t *testing.T) {
-	o := options{rounds: 1, seconds: 0.05, json: t.TempDir() + "/results.json", dir: t.TempDir(), stops: "40000,50000", limit: time.Minute}
+	o := options{rounds: 1, seconds: 0.2, json: t.TempDir() + "/results.json", dir: t.TempDir(), stops: "40000,50000", limit: time.Minute}
 	r := &results{Workloads: map[string]*record{}}
 	must(t, o.grow(t.Context(), r, io.Discard))
 	again, err := loadResults(o.json)

@@ -40,7 +40,8 @@ func (r *results) targets() (list []verdict) {
 		list = append(list, r.rate(read.title+", beside 16 writers at one pace: rate against database/sql by hand",
 			pacedName(read.op), nameHandwritten, 0.9))
 	}
-	return append(append(list, r.Growth.targets()...), r.memoryTarget())
+	list = append(append(list, r.Growth.targets()...), r.memoryTarget())
+	return append(list, r.partTargets()...)
 }
 
 // unknown is a target for which nothing was measured yet.

@@ -29,7 +29,8 @@ type world struct {
 	SessionsPerUser int
 	AnswersEach     int // of a session
 	SeasonID        int64
-	EndedAt         time.Time // of every session; it decides the season
+	EndedAt         time.Time     // of every session; it decides the season
+	Pause           time.Duration // between a user's sessions, of which the last ends at EndedAt; 0: all end then
 }
 
 // lowestLeague is where all users play.
@@ -58,7 +59,7 @@ func (t *templates) path(l layout) string { return filepath.Join(t.dir, "templat
 // makeTemplates fills the files.
 func makeTemplates(ctx context.Context, dir string, w world) (*templates, error) {
 	t := &templates{dir: dir, world: w}
-	t.world.EndedAt = time.Now().UTC().Truncate(time.Second).Add(-time.Minute)
+	t.world.EndedAt = lately()
 	if err := t.fill(ctx, layoutHooks); err != nil {
 		return nil, fmt.Errorf("make the template: %w", err)
 	}
@@ -98,16 +99,25 @@ func (t *templates) fill(ctx context.Context, l layout) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	season, err := f.store.Leagues.Season(ctx, t.world.EndedAt)
+	return f.populate(ctx, &t.world)
+}
+
+// populate puts a world's rows into an empty database and says which season
+// they are of.
+func (f *flash) populate(ctx context.Context, w *world) error {
+	season, err := f.store.Leagues.Season(ctx, w.EndedAt)
 	if err != nil {
 		return err
 	}
-	t.world.SeasonID = season.ID
-	if err := f.people(ctx, t.world); err != nil {
+	w.SeasonID = season.ID
+	if err := f.people(ctx, *w); err != nil {
 		return err
 	}
-	return f.history(ctx, t.world)
+	return f.history(ctx, *w)
 }
+
+// lately is when the sessions of a world that is made now ended.
+func lately() time.Time { return time.Now().UTC().Truncate(time.Second).Add(-time.Minute) }
 
 // people makes the users and the items.
 func (f *flash) people(ctx context.Context, w world) error {
@@ -137,11 +147,15 @@ func (f *flash) people(ctx context.Context, w world) error {
 func (f *flash) history(ctx context.Context, w world) error {
 	r := rand.New(rand.NewPCG(1, 2))
 	ids := idsFrom(w.EndedAt.Add(-time.Hour))
-	for range w.SessionsPerUser {
+	for left := w.SessionsPerUser - 1; left >= 0; left-- {
+		ended := w.EndedAt.Add(-w.Pause * time.Duration(left))
+		if w.Pause > 0 {
+			ids = idsFrom(ended.Add(-time.Minute))
+		}
 		err := f.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 			store := f.store.In(tx)
 			for _, user := range r.Perm(w.Users) {
-				s := sessionOf(r, int64(user)+1, w.AnswersEach, w.EndedAt, ids)
+				s := sessionOf(r, int64(user)+1, w.AnswersEach, ended, ids)
 				if _, err := store.Sessions.Submit(ctx, s.submission()); err != nil {
 					return err
 				}

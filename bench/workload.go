@@ -20,8 +20,9 @@ type workload struct {
 	PerCall   int    // units that one call counts for
 	Long      bool   // calls take so long that the rate is of the time in them, without that of making their input
 
-	// Writers write single answers meanwhile.
+	// Writers write single answers meanwhile, or what WriterOp says.
 	Writers     int
+	WriterOp    string
 	WriterEvery time.Duration // 0: as fast as they can
 }
 
@@ -43,4 +44,13 @@ func (w workload) writes() (table string, perCall int64) {
 		return "inventory", 1
 	}
 	return "answer_events", 0
+}
+
+// writerOp is what the writers do, and how many answers each call of theirs
+// adds.
+func (w workload) writerOp() (op string, perCall int64) {
+	if w.WriterOp == "session" {
+		return w.WriterOp, sessionLength
+	}
+	return "answer", 1
 }
