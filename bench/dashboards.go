@@ -18,8 +18,8 @@ func schoolDashboards() []workload {
 	alone := largeWorkload("dashboard-school", "any learner of a school", "dashboard")
 	return []workload{
 		alone,
-		alone.beside("dashboard-school-paced", ", beside 16 writers at one pace", largePace),
-		alone.beside("dashboard-school-beside", ", beside 16 writers", 0),
+		alone.beside("dashboard-school-paced", "the same, beside 16 writers at one pace", largePace),
+		alone.beside("dashboard-school-beside", "the same, beside 16 writers", 0),
 	}
 }
 

@@ -27,7 +27,7 @@ func largeWorkload(name, title, op string) workload {
 
 // beside adds 16 clients that submit sessions meanwhile.
 func (w workload) beside(name, title string, every time.Duration) workload {
-	w.Name, w.Title = name, w.Title+title
+	w.Name, w.Title = name, title
 	w.Writers, w.WriterOp, w.WriterEvery = besideWriters, "session", every
 	return w
 }

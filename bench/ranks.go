@@ -21,8 +21,8 @@ func rankWorkloads() []workload {
 	alone := largeWorkload("rank-million", "alone", "rank")
 	return []workload{
 		alone,
-		alone.beside("rank-million-paced", ", beside 16 writers at one pace", largePace),
-		alone.beside("rank-million-beside", ", beside 16 writers", 0),
+		alone.beside("rank-million-paced", "beside 16 writers at one pace", largePace),
+		alone.beside("rank-million-beside", "beside 16 writers", 0),
 	}
 }
 

@@ -56,7 +56,7 @@ func (r *results) dates() string {
 
 func renderTargets(b *strings.Builder, r *results) {
 	b.WriteString("## Targets\n\n")
-	met := 0
+	met, open := 0, 0
 	list := r.targets()
 	t := table{head: []string{"", "target", "measured", ""}}
 	for _, v := range list {
@@ -64,13 +64,18 @@ func renderTargets(b *strings.Builder, r *results) {
 		switch {
 		case !v.Known:
 			mark = "–"
+			open++
 		case v.Met:
 			mark = "met"
 			met++
 		}
 		t.add(v.What, v.Target, v.Measured, mark)
 	}
-	fmt.Fprintf(b, "%d of %d met.\n\n%s\n", met, len(list), t.String())
+	fmt.Fprintf(b, "%d of %d met", met, len(list))
+	if open > 0 {
+		fmt.Fprintf(b, ", %d not measured", open)
+	}
+	fmt.Fprintf(b, ".\n\n%s\n", t.String())
 }
 
 // renderOverview is the rates of single answers on one screen, and the plots.
