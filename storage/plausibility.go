@@ -13,7 +13,9 @@ import (
 //
 // By default, all of it is off. It judges answers that come for the first time:
 // what is booked stays booked and what is set aside stays there, whatever is
-// switched on or off later.
+// switched on or off later. All processes of a database should have the same:
+// one that has it off looks once, when it first books, whether anything was set
+// aside in the past.
 type Plausibility struct {
 	// FloorMS sets aside what was answered in fewer ms, right or wrong. 0: off.
 	FloorMS int64
