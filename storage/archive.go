@@ -122,17 +122,17 @@ func (a *archiving) run(ctx context.Context) error {
 
 var oldAnswers = declare(`
 SELECT `+answerColumns+`
-FROM {answer_events} WHERE user_id = CAST(? AS BIGINT) AND id < ?
+FROM {answer_events} WHERE user_id = CAST(? AS BIGINT) AND id >= ? AND id < ?
 ORDER BY id LIMIT CAST(? AS BIGINT)`,
-	"SEARCH answer_events USING PRIMARY KEY (user_id=? AND id<?)")
+	"SEARCH answer_events USING PRIMARY KEY (user_id=? AND id>? AND id<?)")
 
 // user moves the old answers of a user, together with those of others.
 func (a *archiving) user(ctx context.Context, userID int64) error {
-	for {
+	for from := lowestID; ; {
 		room := a.cfg.ArchiveBatch - a.batch.answers
 		var rows []models.AnswerEvent
 		err := a.read(ctx, func(u *unit) (err error) {
-			rows, err = scanRows(u.raw(oldAnswers, userID, a.until, room), 0, scanAnswer)
+			rows, err = scanRows(u.raw(oldAnswers, userID, from, a.until, room), 0, scanAnswer)
 			return err
 		})
 		if err != nil {
@@ -147,6 +147,7 @@ func (a *archiving) user(ctx context.Context, userID int64) error {
 		if err := a.flush(ctx); err != nil {
 			return err
 		}
+		from = idAfter(rows[len(rows)-1].ID)
 	}
 }
 
