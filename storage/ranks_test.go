@@ -226,7 +226,11 @@ func TestRanksAreExact(t *testing.T) {
 			continue // a setting of SQLite
 		}
 		t.Run("recursive triggers "+recursive, func(t *testing.T) {
-			c := MustCrowd(t, 8000)
+			players, rounds := 8000, 120
+			if onPostgres { // which counts: there are no ranges to get wrong
+				players, rounds = 500, 40
+			}
+			c := MustCrowd(t, players)
 			if !onPostgres {
 				MustExec(t, c.db, "PRAGMA recursive_triggers = "+recursive)
 			}
@@ -236,7 +240,7 @@ func TestRanksAreExact(t *testing.T) {
 				names = append(names, name)
 			}
 			slices.Sort(names)
-			for round := range 120 {
+			for round := range rounds {
 				name := names[c.rng.IntN(len(names))]
 				changes[name](t, c)
 				if round%4 == 0 {
@@ -256,7 +260,7 @@ func TestRanksAreExact(t *testing.T) {
 func TestRanksOfEquals(t *testing.T) {
 	c := MustCrowd(t, 5000)
 	MustExec(t, c.db, "UPDATE league_participants SET weekly_xp = 7, reached_at = 7")
-	c.MustRankRight(t, 1)
+	c.MustRankRight(t, 17)
 	for i, user := range c.users {
 		if i%500 == 0 {
 			standing, err := c.Leagues.Rank(ctx, thisSeason, user)
