@@ -13,7 +13,8 @@
 // decide. What reads, and what takes no write lock for long, has a connection
 // of its own out of db.DB(). A database in memory serves too, where the call
 // makes sense for one: without the plugin, each connection to ":memory:" is a
-// database of its own, so that db.DB() must be limited to one connection.
+// database of its own, so that db.DB() must be limited to one connection. Thin
+// looks at files alone.
 //
 // The *gorm.DB must not be inside of a transaction, or the error is
 // ErrInTransaction. Every call waits under its context.
