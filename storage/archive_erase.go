@@ -111,7 +111,7 @@ func (u *unit) inFile(userID int64, horizon *models.ArchiveHorizon) (bool, error
 		_, err := u.archive()
 		return true, err
 	}
-	if u.engine.moved.path == "" {
+	if u.moved.path == "" {
 		return false, nil
 	}
 	archive, err := u.archive()

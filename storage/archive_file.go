@@ -76,20 +76,30 @@ func (u *unit) archive() (*unit, error) {
 	if u.locksRows {
 		return u, nil
 	}
-	known, err := first[models.ArchiveFile](u.raw(archiveFile, lowestID))
-	if err != nil {
-		return nil, err
-	}
-	file, err := u.engine.moved.open(u, known)
-	if err != nil {
-		return nil, err
+	file := u.moved.opened()
+	if file == nil {
+		// Asked before the file is held: this may wait for who waits for that.
+		known, err := first[models.ArchiveFile](u.raw(archiveFile, lowestID))
+		if err != nil {
+			return nil, err
+		}
+		if file, err = u.moved.open(u.engine, known); err != nil {
+			return nil, err
+		}
 	}
 	return file.unitUnder(u.tx.Statement.Context, file.db), nil
 }
 
+// opened returns the engine over the file, or nil where it is not open.
+func (a *archive) opened() *engine {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.file
+}
+
 // open returns the engine over the file, which is opened where it is not yet.
 // One that is not there, or not the known one, is an *ArchiveError.
-func (a *archive) open(u *unit, known *models.ArchiveFile) (*engine, error) {
+func (a *archive) open(main *engine, known *models.ArchiveFile) (*engine, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -109,7 +119,7 @@ func (a *archive) open(u *unit, known *models.ArchiveFile) (*engine, error) {
 	if err != nil {
 		return nil, a.refuse("cannot be looked at", err)
 	}
-	a.file, err = a.use(u.engine, known.ID)
+	a.file, err = a.use(main, known.ID)
 	return a.file, err
 }
 

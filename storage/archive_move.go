@@ -181,7 +181,7 @@ func (u *unit) movePart(archive *unit, p part) (int64, error) {
 	for _, e := range logged {
 		switch before, ok := byID[e.ID]; {
 		case ok && before != e:
-			return 0, u.engine.moved.refuse(fmt.Sprintf("has answer %s of user %d with another content than the log; "+
+			return 0, u.moved.refuse(fmt.Sprintf("has answer %s of user %d with another content than the log; "+
 				"both are as they were: find out which is right", e.ID, p.userID), nil)
 		case ok:
 			ids = append(ids, e.ID)

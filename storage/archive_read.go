@@ -119,7 +119,7 @@ func (u *unit) mustHave(h models.ArchiveHorizon, logged []models.AnswerEvent) er
 		return err
 	}
 	if count -= int64(len(both)); count != h.Answers {
-		return &ArchiveError{Path: u.engine.moved.path, apart: true, Reason: fmt.Sprintf(
+		return &ArchiveError{Path: u.moved.path, apart: true, Reason: fmt.Sprintf(
 			"has %d of user %d's answers, where %d were moved: put the file back that belongs to this state of the database",
 			count, h.UserID, h.Answers)}
 	}

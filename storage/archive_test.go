@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -412,4 +414,99 @@ func TestAnswers_Archive_AtOnce(t *testing.T) {
 		mustFold(t, f.Store, user.ID, answers)
 	}
 	MustVerify(t, stores[1].Store)
+}
+
+// meanwhile runs fn once, when f has read how far answers are archived and not
+// yet what the archive has.
+func meanwhile(tb testing.TB, f *fixture, fn func()) {
+	tb.Helper()
+	done := false
+	look := func(tx *gorm.DB) {
+		if !done && strings.Contains(tx.Statement.SQL.String(), "archive_horizons") {
+			done = true
+			fn()
+		}
+	}
+	calls := f.db.Callback()
+	must(tb, errors.Join(
+		calls.Query().After("*").Register("test:meanwhile", look),
+		calls.Row().After("*").Register("test:meanwhile", look),
+	))
+	tb.Cleanup(func() {
+		if !done {
+			tb.Error("nothing asked for a horizon")
+		}
+	})
+}
+
+// Late answers that are moved between two looks, and a user who is erased, are
+// met as of one moment.
+func TestAnswers_Archive_Meanwhile(t *testing.T) {
+	reads := map[string]func(s *storage.Store, userID int64) error{
+		"Verify": func(s *storage.Store, id int64) error {
+			differences, err := s.Mastery.Verify(ctx, id)
+			if err == nil && len(differences) > 0 {
+				err = errors.New(differences[0].String())
+			}
+			return err
+		},
+		"AsOf":     func(s *storage.Store, id int64) error { return err2(s.Mastery.AsOf(ctx, id, "addition", noon)) },
+		"Export":   func(s *storage.Store, id int64) error { return err2(s.Users.Export(ctx, id)) },
+		"ExportTo": func(s *storage.Store, id int64) error { return s.Users.ExportTo(ctx, id, io.Discard) },
+	}
+	for name, read := range reads {
+		t.Run("OK/"+name, func(t *testing.T) {
+			f := MustOpen(t)
+			user := MustUser(t, f.Store, "ada")
+			MustAppend(t, f.Store, user.ID, oldAnswer(2, "1+1"), oldAnswer(9, "1+1"))
+			MustArchive(t, f.Store)
+			other := another(t, f)
+			meanwhile(t, f, func() {
+				MustAppend(t, other.Store, user.ID, oldAnswer(3, "1+1"))
+				equal(t, MustArchive(t, other.Store).Answers, 1)
+			})
+			must(t, read(f.Store, user.ID))
+		})
+		t.Run("ErrNotFound/"+name, func(t *testing.T) {
+			f := MustOpen(t)
+			user := MustUser(t, f.Store, "ada")
+			MustAppend(t, f.Store, user.ID, oldAnswer(2, "1+1"))
+			MustArchive(t, f.Store)
+			other := another(t, f)
+			meanwhile(t, f, func() {
+				_, err := other.Users.Erase(ctx, user.ID)
+				must(t, err)
+			})
+			// On PostgreSQL it is of the moment before.
+			if err := read(f.Store, user.ID); name != "AsOf" && !onPostgres {
+				mustBe(t, err, storage.ErrNotFound)
+			} else {
+				must(t, err)
+			}
+		})
+	}
+}
+
+// Who books answers of today does not ask what is archived.
+func TestAnswers_Archive_CostsTodayNothing(t *testing.T) {
+	f := MustOpen(t)
+	user := MustUser(t, f.Store, "ada")
+	MustAppend(t, f.Store, user.ID, oldAnswers(5)...)
+	MustArchive(t, f.Store)
+	asked := 0
+	look := func(tx *gorm.DB) {
+		if text := tx.Statement.SQL.String(); strings.Contains(text, "archive") {
+			asked++
+		}
+	}
+	calls := f.db.Callback()
+	must(t, errors.Join(calls.Query().After("*").Register("test:look", look),
+		calls.Row().After("*").Register("test:look", look), calls.Raw().After("*").Register("test:look", look)))
+	MustAppend(t, f.Store, user.ID, right(1, "1+1", 5), right(2, "2+1", 5))
+	MustSubmit(t, f.Store, session(user.ID, 1, right(3, "1+1", 5), right(4, "1+1", 5)))
+	MustSubmit(t, f.Store, session(user.ID, 1, right(3, "1+1", 5), right(4, "1+1", 5)))
+	MustRecent(t, f.Store, user.ID, 0)
+	equal(t, asked, 0)
+	MustAppend(t, f.Store, user.ID, oldAnswer(1, "1+1"))
+	equal(t, asked, 1)
 }

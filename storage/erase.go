@@ -43,7 +43,7 @@ func (s *Users) Erase(ctx context.Context, userID int64) (receipt EraseReceipt, 
 		if receipt, inFile, err = u.erase(userID); err != nil || !inFile {
 			return err
 		}
-		main := u.engine.moved.main
+		main := u.moved.main
 		return hooks.AfterCommit(u.tx, func() {
 			_, behind = main.forget(context.WithoutCancel(ctx), []int64{userID})
 		})
