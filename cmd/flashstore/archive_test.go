@@ -42,6 +42,22 @@ func TestArchive(t *testing.T) {
 	call(t, "check", "--db", path).must(t, 0)
 }
 
+// A recording of the archived past is booked with the archive, and not without.
+func TestReplayArchived(t *testing.T) {
+	path, archive := class(t), filepath.Join(t.TempDir(), "a.db")
+	call(t, "archive", "--db", path, "--archive", archive, "--before", "2026-11-20").must(t, 0)
+	callWith(t.Context(), string(classRecording), "replay", "--db", path, "-").must(t, 0).says(t, " 0 booked")
+	mustExec(t, path, "DELETE FROM sessions", "DELETE FROM coin_ledger") // the answers were sent ahead
+	callWith(t.Context(), string(classRecording), "replay", "--db", path, "-").must(t, 1).says(t, "storage.Config.Archive")
+	if got := mustAsk(t, path, "SELECT count(*) FROM sessions"); got != "0" {
+		t.Errorf("%s sessions are booked without their answers", got)
+	}
+	callWith(t.Context(), string(classRecording), "replay", "--db", path, "--archive", archive, "-").must(t, 0).says(t, " 0 repeated")
+	if got := mustAsk(t, path, "SELECT count(*) FROM answer_events"); got != "0" {
+		t.Errorf("%s archived answers are booked again", got)
+	}
+}
+
 // What is no database of ours, or no archive of its, is refused.
 func TestArchiveRefused(t *testing.T) {
 	path, other := class(t), foreign(t)

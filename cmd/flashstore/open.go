@@ -35,7 +35,7 @@ func (o *options) create(rules storage.Rules) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := storage.New(storage.Config{Hooks: cfg, Rules: &rules, TablePrefix: o.prefix})
+	store := storage.New(storage.Config{Hooks: cfg, Rules: &rules, TablePrefix: o.prefix, Archive: o.archiveFile})
 	if err := db.Use(store); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.name(), err), closePool(db))
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func replayCommand(opts *options) *cobra.Command {
-	return opts.prefixFlag(&cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Book recorded practice: JSON Lines, - for standard input",
 		Long: `Book recorded practice from FILE, or from standard input for "-".
@@ -44,7 +44,9 @@ stored, and the exit status is 1. An interrupted replay can be run again.`,
 			defer func() { err = errors.Join(err, db.Close()) }()
 			return replayTo(cmd, opts, db, in, size)
 		},
-	})
+	}
+	cmd.Flags().StringVar(&opts.archiveFile, "archive", "", "the archive's file, where answers were moved to one; not on PostgreSQL")
+	return opts.prefixFlag(cmd)
 }
 
 func replayTo(cmd *cobra.Command, opts *options, db *database, in io.Reader, size int64) error {

@@ -55,6 +55,8 @@ type options struct {
 	durability string
 	json       bool
 	prefix     string
+
+	archiveFile string // of those that book: where answers were moved to one
 }
 
 func newRoot() *cobra.Command {
