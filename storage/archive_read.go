@@ -89,7 +89,7 @@ func (u *unit) withArchive(fn func(archive *unit) error) error {
 	if u.locksRows {
 		return fn(archive)
 	}
-	return archive.engine.snapshot(u.tx.Statement.Context, fn)
+	return archive.snapshot(u.tx.Statement.Context, fn)
 }
 
 // whole is snapshot for what reads the archive too.
