@@ -205,6 +205,7 @@ var operations = map[string]func() storagetest.Operation{
 		return storagetest.Operation{
 			Prepare: func(ctx context.Context, s *storage.Store) error { return withArchived(ctx, s, false) },
 			Do:      archives,
+			Parts:   true,
 		}
 	},
 	// Some are archived already, and some of that past came late.
@@ -212,6 +213,7 @@ var operations = map[string]func() storagetest.Operation{
 		return storagetest.Operation{
 			Prepare: func(ctx context.Context, s *storage.Store) error { return withArchived(ctx, s, true) },
 			Do:      archives,
+			Parts:   true,
 		}
 	},
 	"Answers.Append, of the archived past": func() storagetest.Operation {

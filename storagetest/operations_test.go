@@ -209,10 +209,11 @@ func (a *application) spoilLevels(users *[]models.User) func(context.Context, *s
 
 // reading are the methods that change no row.
 var reading = []string{
-	"Answers.Recent",
+	"Answers.CountSetAside", "Answers.Recent", "Answers.SetAside",
 	"Coins.Balance", "Coins.Economy", "Coins.Ledger", "Coins.Reconcile", "Coins.ReconcileAll",
 	"Leagues.All", "Leagues.Board", "Leagues.Needs", "Leagues.Plan", "Leagues.Rank", "Leagues.ResultOf", "Leagues.ResultsOfUser",
-	"Leagues.Schedule", "Leagues.Season", "Leagues.Window",
+	"Leagues.Schedule", "Leagues.Season", "Leagues.VerifyBoards", "Leagues.Window",
+	"Leagues.RebuildBoards", // which writes nothing but what follows from the players: see storage's own tests
 	"Mastery.AsOf", "Mastery.Fact", "Mastery.Operation", "Mastery.Verify", "Mastery.VerifyAll", "Mastery.Weakest",
 	"Rollups.OfUser",
 	"Sessions.Recent",
