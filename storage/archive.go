@@ -56,6 +56,9 @@ func OnArchived(fn func(ArchiveResult)) ArchiveOption { return func(a *archiving
 // ErrInTransaction.
 func (s *Answers) Archive(ctx context.Context, before time.Time, options ...ArchiveOption) (ArchiveResult, error) {
 	start := time.Now()
+	if ctx.Err() != nil {
+		return ArchiveResult{}, context.Cause(ctx)
+	}
 	a, err := s.engine.archiving(before)
 	if err != nil {
 		return ArchiveResult{}, err

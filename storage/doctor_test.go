@@ -34,7 +34,7 @@ func TestStore_Doctor(t *testing.T) {
 		"XP":            {"UPDATE users SET total_xp = total_xp + 1 WHERE uid <> 'ada'", storage.Health{Users: 3, Progress: 2}},
 		"Level":         {"UPDATE users SET level = level + 1 WHERE uid = 'ada'", storage.Health{Users: 3, Progress: 1}},
 		"Session":       {"DELETE FROM sessions WHERE xp_earned > 4", storage.Health{Users: 3, Progress: 3}},
-		"Mastery":       {"UPDATE mastery_stats SET mastery_level = 5 WHERE fact <> '1+1'", storage.Health{Users: 3, Levels: 6}},
+		"Mastery":       {"UPDATE mastery_stats SET mastery_level = 5 WHERE fact <> '1+1'", storage.Health{Users: 3, Levels: 9}},
 		"MasteryIsGone": {"DELETE FROM mastery_stats WHERE fact = '1+1'", storage.Health{Users: 3, Levels: 3}},
 		"Worn":          {"UPDATE loadouts SET slot = 'elsewhere'", storage.Health{Users: 3, Worn: 3}},
 	} {

@@ -20,6 +20,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/flashstore/flashstore/internal/pgtest"
+	"github.com/flashstore/flashstore/migrations"
 	"github.com/flashstore/flashstore/models"
 	"github.com/flashstore/flashstore/storage"
 )
@@ -223,6 +224,16 @@ func MustNotChange(tb testing.TB, f *fixture, fn func()) {
 	before := MustDump(tb, f.db)
 	fn()
 	equal(tb, MustDump(tb, f.db), before)
+}
+
+// MustRollBack rolls back a migration, and those behind it.
+func MustRollBack(tb testing.TB, db *gorm.DB, cfg migrations.Config, version string) {
+	tb.Helper()
+	states, err := migrations.Status(ctx, db, cfg)
+	must(tb, err)
+	i := slices.IndexFunc(states, func(s migrations.State) bool { return s.Version == version })
+	_, err = migrations.Down(ctx, db, cfg, len(states)-i)
+	must(tb, err)
 }
 
 // MustReconcile fails unless everybody's ledger proves their balance.

@@ -16,8 +16,9 @@ import (
 // whereNothingIs are the calls that have an answer where nothing is stored: an
 // empty list, or what they make. All others say that it is not found.
 var whereNothingIs = []string{
-	"Answers.Recent", "Coins.Economy", "Coins.Ledger", "Coins.ReconcileAll",
-	"Leagues.All", "Leagues.Board", "Leagues.ResultsOfUser", "Leagues.Schedule", "Leagues.Season", "Leagues.SettleDue",
+	"Answers.CountSetAside", "Answers.Recent", "Answers.SetAside", "Coins.Economy", "Coins.Ledger", "Coins.ReconcileAll",
+	"Leagues.All", "Leagues.Board", "Leagues.RebuildBoards", "Leagues.ResultsOfUser", "Leagues.Schedule", "Leagues.Season", "Leagues.SettleDue",
+	"Leagues.VerifyBoards",
 	"Mastery.AsOf", "Mastery.Operation", "Mastery.RebuildAll", "Mastery.VerifyAll", "Mastery.Weakest",
 	"Rollups.OfUser", "Rollups.Run", "Sessions.Recent",
 	"Shop.Catalogue", "Shop.CheckLoadouts", "Shop.Inventory", "Shop.Put", "Shop.RepairLoadouts", "Shop.Search",
@@ -32,9 +33,12 @@ func TestStore_ErrNotFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			undo := f.db.Transaction(func(tx *gorm.DB) error { // each of them where nothing is
 				err := calls[name](ctx, f.In(tx))
-				if slices.Contains(whereNothingIs, name) {
+				switch {
+				case name == "Answers.Archive":
+					mustBe(t, err, storage.ErrInTransaction)
+				case slices.Contains(whereNothingIs, name):
 					must(t, err)
-				} else {
+				default:
 					mustBe(t, err, storage.ErrNotFound, gorm.ErrRecordNotFound)
 				}
 				return errFault

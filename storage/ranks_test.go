@@ -346,13 +346,9 @@ DELETE FROM league_participants WHERE user_id IN (
 func TestRangesOfBoardsThatWereThere(t *testing.T) {
 	c := MustCrowd(t, 5000)
 	c.enter(t, lastSeason, 2)
-	states, err := migrations.Status(ctx, c.db, migrations.Config{})
-	must(t, err)
-	i := slices.IndexFunc(states, func(s migrations.State) bool { return s.Version == "0006_board_ranges" })
-	_, err = migrations.Down(ctx, c.db, migrations.Config{}, len(states)-i)
-	must(t, err)
+	MustRollBack(t, c.db, migrations.Config{}, "0006_board_ranges")
 	MustExec(t, c.db, "UPDATE league_participants SET weekly_xp = weekly_xp * 3")
-	_, err = migrations.Up(ctx, c.db, migrations.Config{})
+	_, err := migrations.Up(ctx, c.db, migrations.Config{})
 	must(t, err)
 	c.MustRankRight(t, 13)
 	if !onPostgres {

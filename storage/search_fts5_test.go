@@ -254,8 +254,7 @@ func TestSearch_Down(t *testing.T) {
 		equal(t, MustFindUsers(t, f.Store, "lovelace", 0), []string{"u1"})
 		MustExec(t, f.db, "CREATE VIRTUAL TABLE search_users_notes USING fts5(text)") // the application's
 		cfg := migrations.Config{TablePrefix: prefix}
-		_, err := migrations.Down(ctx, f.db, cfg, 1)
-		must(t, err)
+		MustRollBack(t, f.db, cfg, "0005_search")
 		equal(t, MustInt(t, f.db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%search%' AND name NOT LIKE 'search_users_notes%'"), 0)
 		MustExec(t, f.db, "INSERT INTO search_users_notes (text) VALUES ('ada')")
 		report, err := maintenance.Check(ctx, f.db)

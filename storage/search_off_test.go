@@ -54,8 +54,7 @@ func TestSearch_FileOfAProgramWithFTS5(t *testing.T) {
 			must(t, f.db.Exec("ANALYZE").Error)
 
 			cfg := migrations.Config{TablePrefix: prefix}
-			_, err = migrations.Down(ctx, f.db, cfg, 1)
-			must(t, err)
+			MustRollBack(t, f.db, cfg, "0005_search")
 			equal(t, MustInt(t, f.db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%search%'"), 0)
 			report, err = maintenance.Check(ctx, f.db)
 			must(t, err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/storage"
 )
 
@@ -81,7 +83,10 @@ func settleAtBell(path string) (seasons []int64, err error) {
 	if err != nil {
 		return nil, err
 	}
-	store := storage.New(storage.Config{SettleBatch: 3, Now: func() time.Time { return noon }})
+	store := storage.New(storage.Config{
+		SettleBatch: 3, Now: func() time.Time { return noon },
+		Hooks: hooks.Config{Logger: slog.New(slog.DiscardHandler)}, // it sees the other processes
+	})
 	if err := db.Use(store); err != nil {
 		return nil, err
 	}
