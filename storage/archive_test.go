@@ -508,5 +508,5 @@ func TestAnswers_Archive_CostsTodayNothing(t *testing.T) {
 	MustRecent(t, f.Store, user.ID, 0)
 	equal(t, asked, 0)
 	MustAppend(t, f.Store, user.ID, oldAnswer(1, "1+1"))
-	equal(t, asked, 1)
+	equal(t, asked, pick(f.db, 1, 2)) // SQLite's archive is another database
 }

@@ -102,7 +102,7 @@ func (s *Leagues) eachBoard(ctx context.Context, fn func(board) error) error {
 	var boards []board
 	err := s.engine.read(Fresh(ctx), func(u *unit) (err error) {
 		if u.locksRows {
-			return nil
+			return context.Cause(ctx)
 		}
 		boards, err = scanRows(u.raw(allBoards), 0, func(rows *sql.Rows, b *board) error {
 			return rows.Scan(&b.season, &b.league)

@@ -33,7 +33,7 @@ func TestCopyThereAndBack(t *testing.T) {
 	if diff := cmp.Diff(stored(t, path), stored(t, back)); diff != "" {
 		t.Errorf("another database (-source +copy of the copy):\n%s", diff)
 	}
-	if len(report.Tables) != 15 || report.Written() == 0 {
+	if len(report.Tables) != 16 || report.Written() == 0 {
 		t.Errorf("the report is %+v", report)
 	}
 	call(t, "check", "--db", back).must(t, 0)
