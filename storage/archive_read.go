@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"gorm.io/gorm"
@@ -23,6 +24,8 @@ import (
 
 var (
 	horizonOfUser = declare(`SELECT * FROM {archive_horizons} WHERE user_id = CAST(? AS BIGINT)`,
+		"SEARCH archive_horizons USING INTEGER PRIMARY KEY (rowid=?)")
+	horizonsOfUsers = declare(`SELECT * FROM {archive_horizons} WHERE user_id IN ?`,
 		"SEARCH archive_horizons USING INTEGER PRIMARY KEY (rowid=?)")
 	recentArchived = declare(`
 SELECT `+answerColumns+`
@@ -220,19 +223,22 @@ func (b *batch) loadArchived(jobs []*job) error {
 			old[e.UserID] = append(old[e.UserID], e.ID)
 		}
 	}
-	for user, ids := range old {
-		if err := b.loadArchivedOf(user, ids); err != nil {
+	horizons, err := find[models.ArchiveHorizon](slices.Sorted(maps.Keys(old)), func(part []int64) *gorm.DB {
+		return b.raw(horizonsOfUsers, part)
+	})
+	if err != nil {
+		return err
+	}
+	for _, horizon := range horizons {
+		if err := b.loadArchivedOf(horizon, old[horizon.UserID]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *batch) loadArchivedOf(user int64, ids []models.ID) error {
-	horizon, err := b.horizon(user)
-	if err != nil || horizon == nil {
-		return err
-	}
+// loadArchivedOf reads those answers of a user that are in the archive.
+func (b *batch) loadArchivedOf(horizon models.ArchiveHorizon, ids []models.ID) error {
 	ids = slices.DeleteFunc(ids, func(id models.ID) bool { return id.Compare(horizon.BeforeID) >= 0 })
 	if len(ids) == 0 {
 		return nil
@@ -241,7 +247,7 @@ func (b *batch) loadArchivedOf(user int64, ids []models.ID) error {
 	if err != nil {
 		return err
 	}
-	known, err := archive.archivedByID(user, ids)
+	known, err := archive.archivedByID(horizon.UserID, ids)
 	if b.answers == nil {
 		b.answers = map[answerKey]models.AnswerEvent{}
 	}

@@ -79,7 +79,7 @@ func (b *batch) add(in booking) (out booked, err error) {
 			return out, err
 		}
 	}
-	p, err := b.part(in)
+	p, err := b.sift(in)
 	if err != nil {
 		return out, err
 	}

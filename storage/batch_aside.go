@@ -20,37 +20,37 @@ type aside struct {
 	changed map[answerKey]bool
 }
 
-// parts are what becomes of a booking's answers.
-type parts struct {
+// sifted is what becomes of a booking's answers.
+type sifted struct {
 	fresh   []models.AnswerEvent    // are booked
 	counted []models.AnswerEvent    // those and what was booked before, in a batch that knows of any aside
 	aside   []models.SetAsideAnswer // are set aside, or were before
 	outside int                     // as many answers, where one may be given twice
 }
 
-// part says what becomes of a booking's answers. One that is there with other
+// sift says what becomes of a booking's answers. One that is there with other
 // content, in another session for example, is a conflict.
-func (b *batch) part(in booking) (p parts, err error) {
+func (b *batch) sift(in booking) (p sifted, err error) {
 	p.fresh = make([]models.AnswerEvent, 0, len(in.events))
 	for i := range in.events {
 		if e := &in.events[i]; i > 0 && in.events[i-1].ID == e.ID { // given twice in one call
 			if in.events[i-1] != *e {
-				return parts{}, fmt.Errorf("answer %s: %w", e.ID, ErrConflict)
+				return sifted{}, fmt.Errorf("answer %s: %w", e.ID, ErrConflict)
 			}
 			if n := len(p.aside); n > 0 && p.aside[n-1].ID == e.ID {
 				p.outside++
 			}
 			continue
 		}
-		if err := b.partOne(&p, &in, i); err != nil {
-			return parts{}, err
+		if err := b.siftOne(&p, &in, i); err != nil {
+			return sifted{}, err
 		}
 	}
 	return p, nil
 }
 
-// partOne says what becomes of the answer at i.
-func (b *batch) partOne(p *parts, in *booking, i int) error {
+// siftOne says what becomes of the answer at i.
+func (b *batch) siftOne(p *sifted, in *booking, i int) error {
 	e, reason := &in.events[i], in.doubt(i)
 	key := answerKey{e.UserID, e.ID}
 	before, booked := b.answers[key]
@@ -77,14 +77,14 @@ func (b *batch) partOne(p *parts, in *booking, i int) error {
 	return nil
 }
 
-func (p *parts) setAside(row models.SetAsideAnswer) {
+func (p *sifted) setAside(row models.SetAsideAnswer) {
 	p.aside = append(p.aside, row)
 	p.outside++
 }
 
 // addRest books a session as what is not set aside of it. Where nothing is
 // left, the first answer keeps the hash by which it is known again.
-func (b *batch) addRest(user *models.User, in booking, p *parts) (receipt Receipt, err error) {
+func (b *batch) addRest(user *models.User, in booking, p *sifted) (receipt Receipt, err error) {
 	rest := *in.session
 	if p.outside > 0 && len(p.counted) == 0 {
 		p.aside[0].PayloadHash = rest.PayloadHash
