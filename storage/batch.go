@@ -97,10 +97,11 @@ func (b *batch) add(in booking) (out booked, err error) {
 	return out, nil
 }
 
-// needsUser reports whether a booking's user is read before it: answers alone
-// change no row of theirs, and a user who does not exist is met by the database.
+// needsUser reports whether a booking's user must be known before it: answers
+// alone change no row of theirs, and where the database does not lock rows, a
+// user who does not exist is met by it.
 func (b *batch) needsUser(in booking) bool {
-	return b.careful || b.locksRows || in.session != nil || in.league != nil
+	return b.careful || b.locksRows || in.changesUser()
 }
 
 func (b *batch) addAnswers(events []models.AnswerEvent) {
@@ -162,6 +163,7 @@ func (b *batch) addLeagueXP(user *models.User, xp leagueXP) models.Season {
 // load reads what the jobs need to know.
 func (b *batch) load(jobs []*job) error {
 	var users, earners []int64
+	var changes bool // of users' rows
 	var sessions []models.ID
 	if err := b.watch(); err != nil {
 		return err
@@ -170,6 +172,7 @@ func (b *batch) load(jobs []*job) error {
 		in := j.In
 		if b.needsUser(in) {
 			users = append(users, in.userID)
+			changes = changes || in.changesUser()
 		}
 		if in.session != nil {
 			sessions = append(sessions, in.session.ID)
@@ -189,8 +192,12 @@ func (b *batch) load(jobs []*job) error {
 			}
 		}
 	}
+	loadUsers := b.seeUsers
+	if b.careful || changes {
+		loadUsers = b.loadUsers
+	}
 	if err := firstError(
-		func() error { return b.loadUsers(users) },
+		func() error { return loadUsers(users) },
 		func() error { return b.lockSessions(sessions) },
 		func() error { return b.loadSeqs(earners) },
 		func() error { return b.loadSessions(sessions) },
@@ -202,6 +209,15 @@ func (b *batch) load(jobs []*job) error {
 		func() error { return b.loadAnswers(jobs) },
 		func() error { return b.loadArchived(jobs) },
 	)
+}
+
+// seeUsers finds out who is there, for bookings that need no more.
+func (b *batch) seeUsers(ids []int64) error {
+	there, err := b.holdUsers(ids)
+	for _, id := range there {
+		b.users[id] = nil
+	}
+	return err
 }
 
 func (b *batch) loadUsers(ids []int64) error {

@@ -22,6 +22,9 @@ type booking struct {
 	league  *leagueXP            // or nil
 }
 
+// changesUser reports whether a booking reads and changes its user's own row.
+func (b *booking) changesUser() bool { return b.session != nil || b.league != nil }
+
 // leagueXP is XP of a moment.
 type leagueXP struct {
 	xp int64

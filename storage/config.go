@@ -39,7 +39,7 @@ type Config struct {
 
 	// Queue configures the write queue, in which calls that wait at the same
 	// time share a commit. A user's id is the key of their calls. By default,
-	// that of writequeue; on PostgreSQL with four lanes, each of which takes a
+	// that of writequeue; on PostgreSQL with two lanes, each of which takes a
 	// connection.
 	Queue writequeue.Config
 

@@ -13,8 +13,10 @@ import (
 )
 
 // postgresLanes is how many groups are booked at once where the application
-// does not say. Each takes a connection of its pool.
-const postgresLanes = 4
+// does not say: while the database works for one, the next is made ready. More
+// make the groups smaller, which costs more than it brings: see bench. Each
+// takes a connection of the pool.
+const postgresLanes = 2
 
 func isPostgres(db *gorm.DB) bool { return db.Name() == "postgres" }
 

@@ -87,7 +87,7 @@ func (u *unit) rollUp(limit int) (users, facts int, err error) {
 	if err := u.rawLocking(rollupQueue, "FOR UPDATE SKIP LOCKED", limit).Scan(&ids).Error; err != nil {
 		return 0, 0, err
 	}
-	if err := u.holdUsers(ids); err != nil {
+	if _, err := u.holdUsers(ids); err != nil {
 		return 0, 0, err
 	}
 	for _, id := range ids {

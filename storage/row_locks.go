@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"database/sql"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -62,14 +63,16 @@ func (u *unit) lockSeason(at time.Time) (models.Season, error) {
 	return deref(found), err
 }
 
-// holdUsers locks users, in the order of their ids, where the database locks
-// rows.
-func (u *unit) holdUsers(ids []int64) error {
+// holdUsers is lockUsers where nothing of the users is asked for, and returns
+// the ids of those who are there; where the database does not lock rows, none.
+func (u *unit) holdUsers(ids []int64) ([]int64, error) {
 	if !u.locksRows {
-		return nil
+		return nil, nil
 	}
-	_, err := u.lockUsers(ids)
-	return err
+	lock := "SELECT id FROM " + u.name(models.User{}) + " WHERE id IN ? ORDER BY id FOR UPDATE"
+	return inParts(distinct(ids), func(part []int64) ([]int64, error) {
+		return scanRows(u.tx.Raw(lock, part), len(part), func(rows *sql.Rows, id *int64) error { return rows.Scan(id) })
+	})
 }
 
 // lockSessions keeps an id from being booked for two users at the same time,
