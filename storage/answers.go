@@ -104,7 +104,7 @@ ORDER BY id DESC LIMIT CAST(? AS BIGINT)`,
 SELECT * FROM {answer_events} WHERE user_id = CAST(? AS BIGINT) AND id IN ?`,
 		"SEARCH answer_events USING PRIMARY KEY (user_id=? AND id=?)")
 	answersOfFacts = declare(`
-SELECT * FROM {answer_events}
+SELECT `+answerColumns+` FROM {answer_events}
 WHERE user_id = CAST(? AS BIGINT) AND operation = CAST(? AS TEXT) AND fact IN ? ORDER BY id`,
 		"SEARCH answer_events USING PRIMARY KEY (user_id=?)")
 )
@@ -120,14 +120,16 @@ func scanAnswer(rows *sql.Rows, e *models.AnswerEvent) error {
 const maxResponseMS = 1 << 40
 
 // answerColumns are the columns in the order in which logAnswers gives and
-// scanAnswer takes them.
-const answerColumns = "user_id, id, session_id, operation, fact, correct, response_time_ms, created_at"
+// scanAnswer takes them, and answerTypes their types.
+const (
+	answerColumns = "user_id, id, session_id, operation, fact, correct, response_time_ms, created_at"
+	answerTypes   = "bigint, uuid, uuid, text, text, boolean, bigint, bigint"
+)
 
 // insertAnswers writes answers to the log. One whose id is there is left out.
 var insertAnswers = declareInsert(`
 INSERT INTO {answer_events}
-  (`+answerColumns+`) VALUES`,
-	`(?, ?, ?, ?, ?, ?, ?, ?)`, `
+  (`+answerColumns+`)`, answerTypes, `
 ON CONFLICT DO NOTHING`)
 
 // logAnswers writes answers to the log that are not expected to be there.

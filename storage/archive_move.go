@@ -62,8 +62,7 @@ type moved struct{ userID, answers int64 }
 // out: it is compared like the others.
 var insertArchived = declareInsert(`
 INSERT INTO {answer_archive}
-  (`+answerColumns+`) VALUES`,
-	`(?, ?, ?, ?, ?, ?, ?, ?)`, `
+  (`+answerColumns+`)`, answerTypes, `
 ON CONFLICT DO NOTHING`)
 
 // archivedBetween are answers of the archive, whole.
@@ -217,7 +216,7 @@ func (u *unit) deleteAnswers(userID int64, ids []models.ID) error {
 }
 
 var insertHorizon = declareInsert(`
-INSERT INTO {archive_horizons} (user_id, before_id, answers, moved_at) VALUES`, `(?, ?, ?, ?)`, `
+INSERT INTO {archive_horizons} (user_id, before_id, answers, moved_at)`, "bigint, uuid, bigint, bigint", `
 ON CONFLICT (user_id) DO UPDATE SET
   before_id = excluded.before_id, answers = excluded.answers, moved_at = excluded.moved_at`)
 

@@ -260,8 +260,8 @@ func (b *batch) loadArchivedOf(horizon models.ArchiveHorizon, ids []models.ID) e
 // allOfFacts returns all answers to facts of a user, in the order of their ids:
 // the log's and the archive's.
 func (u *unit) allOfFacts(userID int64, operation string, facts []string) ([]models.AnswerEvent, error) {
-	log, err := find[models.AnswerEvent](facts, func(part []string) *gorm.DB {
-		return u.raw(answersOfFacts, userID, operation, part)
+	log, err := inParts(facts, func(part []string) ([]models.AnswerEvent, error) {
+		return scanRows(u.raw(answersOfFacts, userID, operation, part), 0, scanAnswer)
 	})
 	if err != nil {
 		return nil, err

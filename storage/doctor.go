@@ -20,6 +20,9 @@ type Health struct {
 	// Levels counts facts of users of which another thing is stored than the
 	// answer log says. Mastery.VerifyAll names them, RebuildAll repairs them.
 	Levels int64 `json:"levels"`
+	// Boards counts boards whose ranges are not those of their players.
+	// Leagues.VerifyBoards names them, RebuildBoards repairs them.
+	Boards int64 `json:"boards"`
 	// Worn counts what is worn and should not be, or not there.
 	// Shop.CheckLoadouts names it, RepairLoadouts repairs it.
 	Worn int64 `json:"worn"`
@@ -38,6 +41,7 @@ func (h Health) String() string {
 		{h.Ledgers, "ledgers that do not prove a balance"},
 		{h.Progress, "users whose XP or level is not that of their sessions"},
 		{h.Levels, "levels that are not those of the answer log"},
+		{h.Boards, "boards whose ranges are not those of their players"},
 		{h.Worn, "items worn that should not be"},
 	} {
 		if count.n > 0 {
@@ -52,7 +56,7 @@ func (h Health) String() string {
 
 // Doctor looks whether what is stored agrees with itself, and counts what does
 // not (P15): balances with ledgers, XP and levels with sessions, mastery with
-// the answer log, what is worn with what is owned. It changes nothing and keeps
+// the answer log, boards with their players, what is worn with what is owned. It changes nothing and keeps
 // nobody waiting. It reads everything, each part at a moment of its own, so that
 // it takes as long as there is history; on SQLite, what is wrong with the file
 // itself maintenance.Check finds.
@@ -72,6 +76,11 @@ func (s *Store) Doctor(ctx context.Context) (h Health, err error) {
 				h.Levels++
 				return nil
 			})
+		},
+		func() error {
+			boards, err := s.Leagues.VerifyBoards(ctx)
+			h.Boards = int64(len(boards))
+			return err
 		},
 		func() error {
 			worn, err := s.Shop.CheckLoadouts(ctx)

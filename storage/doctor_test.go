@@ -45,6 +45,12 @@ func TestStore_Doctor(t *testing.T) {
 			equal(t, test.want.OK(), false)
 		})
 	}
+	t.Run("Boards", func(t *testing.T) {
+		onlySQLite(t, "PostgreSQL keeps no ranges")
+		f := open(t)
+		MustExec(t, f.db, "UPDATE board_ranges SET players = players + 1 WHERE season_id = 20260510")
+		mustBeHealth(t, f.Store, storage.Health{Users: 3, Boards: 1})
+	})
 	t.Run("OK/Pages", func(t *testing.T) {
 		f := MustOpen(t)
 		MustUsers(t, f, 501)

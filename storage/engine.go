@@ -24,8 +24,10 @@ type engine struct {
 	// The database locks rows, and not itself as a whole as SQLite does: others
 	// write at the same time.
 	locksRows bool
-	// the statements that write many rows, for 1, 2, 4 … of them
+	// the statements that write many rows: for 1, 2, 4 … of them, and on
+	// PostgreSQL one for any number
 	inserts map[*insertion][]func() string
+	lists   map[*insertion]string
 
 	words        *wordSearch // how words of names are found, or nil
 	withoutWords bool        // a test's
@@ -56,9 +58,14 @@ func (e *engine) open(db *gorm.DB) (err error) {
 	e.db = db.Session(&gorm.Session{NewDB: true})
 	e.inserts = make(map[*insertion][]func() string, len(insertions))
 	for _, i := range insertions {
-		e.inserts[i] = i.texts(e.db, e.cfg.TablePrefix)
+		e.inserts[i] = i.texts(e.cfg.TablePrefix)
 	}
-	e.locksRows = isPostgres(db)
+	if e.locksRows = isPostgres(db); e.locksRows {
+		e.lists = make(map[*insertion]string, len(insertions))
+		for _, i := range insertions {
+			e.lists[i] = i.listText(e.cfg.TablePrefix)
+		}
+	}
 	e.queue = writequeue.New(e.db, e.queueConfig())
 	e.bookings = writequeue.NewBulk(e.queue, e.bookTogether)
 	e.presence = newPresence(e)

@@ -3,30 +3,33 @@ package storage
 import (
 	"context"
 	"math/bits"
-	"slices"
 	"strings"
 	"sync"
 
 	"gorm.io/gorm"
 )
 
-// insertion is a statement that writes many rows at once: its text has the
-// place of one row, and is repeated for more.
+// insertion is a statement that writes many rows at once. The hot ones are
+// written by hand, for GORM's own takes longer to build than SQLite to run, and
+// whatever the number of rows is, every text is one that is prepared already.
 //
-// The hot ones are written by hand, for GORM's own takes longer to build than
-// SQLite to run. They come in powers of two, so that whatever the number of
-// rows is, every text is one that is prepared already.
+// On SQLite they come in powers of two, with the place of one row repeated: to
+// run one more statement is cheap there. On PostgreSQL it is another round trip:
+// there one text takes a list for each column.
 type insertion struct {
-	before, row, after string // as in: INSERT … VALUES, (?, ?), ON CONFLICT …
-	columns            int
+	before, after string   // as in: INSERT INTO … (…), and ON CONFLICT …
+	types         []string // of the columns, as PostgreSQL names them
+	columns       int
 }
 
 // insertions are all of them.
 var insertions []*insertion
 
-// declareInsert makes one. It is called for package variables only.
-func declareInsert(before, row, after string) *insertion {
-	i := &insertion{before: before, row: row, after: after, columns: strings.Count(row, "?")}
+// declareInsert makes one of columns of these types. It is called for package
+// variables only.
+func declareInsert(before, types, after string) *insertion {
+	list := strings.Split(types, ", ")
+	i := &insertion{before: before, after: after, types: list, columns: len(list)}
 	insertions = append(insertions, i)
 	return i
 }
@@ -34,16 +37,14 @@ func declareInsert(before, row, after string) *insertion {
 // most is the largest power of two of rows that one statement can bind.
 func (i *insertion) most() int { return bits.Len(uint(maxVariables/i.columns)) - 1 }
 
-// texts returns the SQL for 1, 2, 4 … rows in db's dialect, each made when it
-// is first needed.
-func (i *insertion) texts(db *gorm.DB, prefix string) []func() string {
+// texts returns the SQL for 1, 2, 4 … rows, each made when it is first needed.
+func (i *insertion) texts(prefix string) []func() string {
 	texts := make([]func() string, i.most()+1)
+	row := "(" + strings.Repeat("?, ", i.columns-1) + "?)"
 	for n := range texts {
 		texts[n] = sync.OnceValue(func() string {
-			rows := strings.Repeat(i.row+", ", 1<<n-1) + i.row
-			sql := withPrefix(i.before, prefix) + " " + rows + " " + withPrefix(i.after, prefix)
-			some := slices.Repeat([]any{0}, i.columns<<n)
-			return db.Session(&gorm.Session{DryRun: true}).Exec(sql, some...).Statement.SQL.String()
+			rows := strings.Repeat(row+", ", 1<<n-1) + row
+			return withPrefix(i.before+" VALUES "+rows+i.after, prefix)
 		})
 	}
 	return texts
@@ -52,6 +53,9 @@ func (i *insertion) texts(db *gorm.DB, prefix string) []func() string {
 // put writes rows, whose values stand one behind the other in args, and says
 // how many were written.
 func (u *unit) put(i *insertion, args []any) (written int64, err error) {
+	if u.locksRows {
+		return u.putLists(i, args)
+	}
 	for len(args) > 0 {
 		if err := u.over(); err != nil {
 			return written, err

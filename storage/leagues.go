@@ -237,8 +237,8 @@ func plus(a, b models.LeagueParticipant) models.LeagueParticipant {
 }
 
 var insertStandings = declareInsert(`
-INSERT INTO {league_participants} AS stored (season_id, league_id, user_id, weekly_xp, reached_at) VALUES`,
-	`(?, ?, ?, ?, ?)`, `
+INSERT INTO {league_participants} AS stored (season_id, league_id, user_id, weekly_xp, reached_at)`,
+	"bigint, bigint, bigint, bigint, bigint", `
 ON CONFLICT (user_id, season_id) DO UPDATE SET
   weekly_xp = stored.weekly_xp + excluded.weekly_xp,
   reached_at = CASE WHEN excluded.reached_at > stored.reached_at THEN excluded.reached_at ELSE stored.reached_at END`)

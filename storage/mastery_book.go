@@ -91,7 +91,7 @@ func (u *unit) addMastery(events []models.AnswerEvent) (late []models.AnswerEven
 
 // addLevels is one step of the fold as the database does it, where the answer
 // is later than the last one.
-var addLevels = declareInsert(insertLevels, levelRow, `
+var addLevels = declareInsert(insertLevels, levelTypes, `
 ON CONFLICT (user_id, operation, fact) DO UPDATE SET
   mastery_level      = CASE
     WHEN {mastery_stats}.mastery_level + excluded.last_delta < 0.0 THEN 0.0
@@ -107,7 +107,7 @@ ON CONFLICT (user_id, operation, fact) DO UPDATE SET
 WHERE excluded.last_answer_id > {mastery_stats}.last_answer_id`)
 
 // setLevels writes levels over what is there.
-var setLevels = declareInsert(insertLevels, levelRow, `
+var setLevels = declareInsert(insertLevels, levelTypes, `
 ON CONFLICT (user_id, operation, fact) DO UPDATE SET
   mastery_level      = excluded.mastery_level,
   last_delta         = excluded.last_delta,
@@ -121,8 +121,8 @@ ON CONFLICT (user_id, operation, fact) DO UPDATE SET
 const (
 	insertLevels = `
 INSERT INTO {mastery_stats}
-  (` + masteryColumns + `) VALUES`
-	levelRow = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  (` + masteryColumns + `)`
+	levelTypes = "bigint, text, text, double precision, double precision, uuid, bigint, bigint, bigint, bigint, bigint"
 )
 
 // levelValues are a level's columns in their order.

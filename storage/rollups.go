@@ -63,7 +63,7 @@ SELECT * FROM {mastery_rollups} WHERE user_id = CAST(? AS BIGINT) ORDER BY opera
 )
 
 var insertRollupTasks = declareInsert(`
-INSERT INTO {rollup_queue} (user_id) VALUES`, `(?)`, `
+INSERT INTO {rollup_queue} (user_id)`, "bigint", `
 ON CONFLICT DO NOTHING`)
 
 // rollupColumns is the number of columns of mastery_rollups.

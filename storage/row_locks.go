@@ -69,10 +69,10 @@ func (u *unit) holdUsers(ids []int64) ([]int64, error) {
 	if !u.locksRows {
 		return nil, nil
 	}
-	lock := "SELECT id FROM " + u.name(models.User{}) + " WHERE id IN ? ORDER BY id FOR UPDATE"
-	return inParts(distinct(ids), func(part []int64) ([]int64, error) {
-		return scanRows(u.tx.Raw(lock, part), len(part), func(rows *sql.Rows, id *int64) error { return rows.Scan(id) })
-	})
+	tx := u.tx.Unscoped() // one text, however many they are
+	tx.Statement.SQL.WriteString("SELECT id FROM " + u.name(models.User{}) + " WHERE id = ANY ($1) ORDER BY id FOR UPDATE")
+	tx.Statement.Vars = []any{distinct(ids)}
+	return scanRows(tx, len(ids), func(rows *sql.Rows, id *int64) error { return rows.Scan(id) })
 }
 
 // lockSessions keeps an id from being booked for two users at the same time,

@@ -59,6 +59,6 @@ SELECT * FROM {answers_set_aside} WHERE user_id = CAST(? AS BIGINT) ORDER BY id 
 // session may come later.
 var insertAside = declareInsert(`
 INSERT INTO {answers_set_aside}
-  (`+answerColumns+`, reason, set_aside_at, payload_hash) VALUES`,
-	`(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, `
+  (`+answerColumns+`, reason, set_aside_at, payload_hash)`,
+	answerTypes+", text, bigint, bytea", `
 ON CONFLICT (user_id, id) DO UPDATE SET payload_hash = excluded.payload_hash`)

@@ -29,8 +29,8 @@ ORDER BY user_id LIMIT CAST(? AS BIGINT)`,
 )
 
 var insertResults = declareInsert(
-	`INSERT INTO {season_results} (season_id, user_id, league_id, rank, weekly_xp, moved_to, prize) VALUES`,
-	`(?, ?, ?, ?, ?, ?, ?)`, ``)
+	`INSERT INTO {season_results} (season_id, user_id, league_id, rank, weekly_xp, moved_to, prize)`,
+	"bigint, bigint, bigint, bigint, bigint, bigint, bigint", ``)
 
 // freeze writes the plan of a locked season as everybody's result, unless that
 // is done.

@@ -19,24 +19,29 @@ import (
 )
 
 func checkCommand(opts *options) *cobra.Command {
-	return opts.prefixFlag(&cobra.Command{
+	whole := false
+	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Look for damage in a database and prove its ledger",
+		Short: "Look for damage in a database and prove what it stores",
 		Long: `Read the whole database and look for damaged pages, indexes and constraints and
 for rows that refer to rows that do not exist. Where FlashMath's tables are
 there, prove too that each learner's coins are the sum of their ledger, and say
-how many answers were set aside because they were not plausible.
+how many answers were set aside because they were not plausible. With --store,
+prove that their XP is the sum of their sessions, their mastery a fold of their
+answers by FlashMath's own rules, that boards have their players, and that what is
+worn is owned.
 
 What is found is printed, and the exit status is 1. Advice on settings is no
 finding, nor are answers that were set aside. Nothing is changed: a database whose
 migrations are pending is checked without the ledger.`,
 		Example: `  flashstore check
   flashstore check --db backups/monday.db
+  flashstore check --store --archive old.db
   flashstore check --json | jq .ledger`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			working := newProgress(cmd.ErrOrStderr(), -1, "check")
-			found, err := opts.check(cmd.Context())
+			found, err := opts.check(cmd.Context(), whole)
 			working.done()
 			if err != nil {
 				return err
@@ -49,7 +54,9 @@ migrations are pending is checked without the ledger.`,
 			}
 			return nil
 		},
-	})
+	}
+	cmd.Flags().BoolVar(&whole, "store", false, "prove all that is stored, by FlashMath's own rules")
+	return opts.archiveFlag(opts.prefixFlag(cmd))
 }
 
 // checkup is what a check found.
@@ -58,6 +65,9 @@ type checkup struct {
 	OK       bool   `json:"ok"`
 	maintenance.Report
 	Ledger ledger `json:"ledger"`
+	// Store is what the store's doctor counts. null: it was not asked, or the
+	// ledger is not checked.
+	Store *storage.Health `json:"store"`
 	// SetAside are the answers that were not booked, by reasons. null: not
 	// counted, as the ledger is not checked.
 	SetAside map[string]int64 `json:"set_aside"`
@@ -80,7 +90,7 @@ func isDamage(err error) bool {
 }
 
 // check looks for damage and proves the ledger.
-func (o *options) check(ctx context.Context) (checkup, error) {
+func (o *options) check(ctx context.Context, whole bool) (checkup, error) {
 	found := checkup{Database: o.db}
 	err := o.look(func(db *gorm.DB) (err error) {
 		if found.Report, err = maintenance.Check(ctx, db); err != nil {
@@ -90,20 +100,20 @@ func (o *options) check(ctx context.Context) (checkup, error) {
 			found.Ledger.Why = damaged
 			return nil
 		}
-		return o.prove(ctx, db, &found)
+		return o.prove(ctx, db, whole, &found)
 	})
 	if isDamage(err) { // so bad that it cannot be opened
 		found.Integrity, found.Ledger.Why, err = []string{err.Error()}, damaged, nil
 	}
-	found.OK = found.Report.OK() && len(found.Ledger.Breaks) == 0
+	found.OK = found.Report.OK() && len(found.Ledger.Breaks) == 0 && (found.Store == nil || found.Store.OK())
 	found.Integrity, found.ForeignKeys, found.Findings = list(found.Integrity), list(found.ForeignKeys), list(found.Findings)
 	found.Ledger.Breaks = list(found.Ledger.Breaks)
 	return found, err
 }
 
-// prove proves all balances, and counts what was set aside, where FlashMath's
-// tables are there and up to date.
-func (o *options) prove(ctx context.Context, db *gorm.DB, found *checkup) error {
+// prove proves all balances, counts what was set aside, and asks the store's
+// doctor where that is wanted, where FlashMath's tables are there and up to date.
+func (o *options) prove(ctx context.Context, db *gorm.DB, whole bool, found *checkup) error {
 	states, err := o.states(ctx, db)
 	var foreign *migrations.SchemaError
 	switch {
@@ -127,7 +137,11 @@ func (o *options) prove(ctx context.Context, db *gorm.DB, found *checkup) error 
 	if found.Ledger.Breaks, err = store.Coins.ReconcileAll(ctx); err != nil {
 		return err
 	}
-	found.SetAside, err = store.Answers.CountSetAside(ctx)
+	if found.SetAside, err = store.Answers.CountSetAside(ctx); err != nil || !whole {
+		return err
+	}
+	health, err := store.Doctor(ctx)
+	found.Store = &health
 	return err
 }
 
@@ -144,6 +158,9 @@ func (c checkup) text(out io.Writer) error {
 			rows(row, "ledger", "ok", c.Ledger.Breaks)
 		} else {
 			row("ledger", "not checked: "+c.Ledger.Why)
+		}
+		if c.Store != nil {
+			row("store", c.Store)
 		}
 		if len(c.SetAside) > 0 {
 			row("set aside", c.setAside())

@@ -89,7 +89,7 @@ func (o *options) demo(ctx context.Context, out io.Writer) (*demo, error) {
 	for _, path := range []string{o.db, d.Backup.Path} {
 		file := *o
 		file.db = path
-		found, err := file.check(ctx)
+		found, err := file.check(ctx, true)
 		if err != nil {
 			return nil, err
 		}

@@ -132,6 +132,19 @@ func TestCheckSetAside(t *testing.T) {
 	}
 }
 
+func TestCheckStore(t *testing.T) {
+	path := class(t)
+	call(t, "check", "--store", "--db", path).must(t, 0).quiet(t).says(t, "users: all is well\n")
+	mustExec(t, path, "UPDATE mastery_stats SET mastery_level = 4.75", "UPDATE users SET level = level + 1")
+	call(t, "check", "--db", path).must(t, 0)
+	call(t, "check", "--store", "--db", path).must(t, 1).says(t, "users whose XP or level is not that of their sessions: ")
+	var found checkup
+	call(t, "check", "--store", "--json", "--db", path).must(t, 1).mustJSON(t, &found)
+	if found.OK || found.Store == nil || found.Store.Levels == 0 || found.Store.Progress != found.Store.Users {
+		t.Errorf("it found %+v", found)
+	}
+}
+
 func TestCheckForeignKeys(t *testing.T) {
 	path := class(t)
 	mustExec(t, path, "PRAGMA foreign_keys = OFF", "DELETE FROM leagues WHERE slug = 'neon'")

@@ -66,7 +66,7 @@ func (o *options) view(fn func(*storage.Store) error) error {
 
 // storeOn puts the store on a database that is up to date.
 func (o *options) storeOn(db *gorm.DB) (*storage.Store, error) {
-	store := storage.New(storage.Config{Migrate: storage.MigrateCheck, TablePrefix: o.prefix})
+	store := storage.New(storage.Config{Migrate: storage.MigrateCheck, TablePrefix: o.prefix, Archive: o.archiveFile})
 	if err := db.Use(store); err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.name(), err)
 	}

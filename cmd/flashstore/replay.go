@@ -45,8 +45,7 @@ stored, and the exit status is 1. An interrupted replay can be run again.`,
 			return replayTo(cmd, opts, db, in, size)
 		},
 	}
-	cmd.Flags().StringVar(&opts.archiveFile, "archive", "", "the archive's file, where answers were moved to one; not on PostgreSQL")
-	return opts.prefixFlag(cmd)
+	return opts.archiveFlag(opts.prefixFlag(cmd))
 }
 
 func replayTo(cmd *cobra.Command, opts *options, db *database, in io.Reader, size int64) error {

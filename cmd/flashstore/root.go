@@ -56,7 +56,7 @@ type options struct {
 	json       bool
 	prefix     string
 
-	archiveFile string // of those that book: where answers were moved to one
+	archiveFile string // of those that read the whole log: where answers were moved to one
 }
 
 func newRoot() *cobra.Command {
@@ -130,6 +130,12 @@ func defaultPath() string {
 		return path
 	}
 	return "./flashmath.db"
+}
+
+// archiveFlag adds --archive to a command that reads the whole log.
+func (o *options) archiveFlag(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&o.archiveFile, "archive", "", "the archive's file, where answers were moved to one; not on PostgreSQL")
+	return cmd
 }
 
 // prefixFlag adds --prefix to a command that knows our tables.
