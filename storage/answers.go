@@ -119,8 +119,8 @@ func scanAnswer(rows *sql.Rows, e *models.AnswerEvent) error {
 // of them overflows.
 const maxResponseMS = 1 << 40
 
-// answerColumns are the columns in the order in which logAnswers gives and
-// scanAnswer takes them, and answerTypes their types.
+// answerColumns are the columns in the order in which appendAnswer gives
+// and scanAnswer takes them, and answerTypes their types.
 const (
 	answerColumns = "user_id, id, session_id, operation, fact, correct, response_time_ms, created_at"
 	answerTypes   = "bigint, uuid, uuid, text, text, boolean, bigint, bigint"
@@ -131,11 +131,6 @@ var insertAnswers = declareInsert(`
 INSERT INTO {answer_events}
   (`+answerColumns+`)`, answerTypes, `
 ON CONFLICT DO NOTHING`)
-
-// logAnswers writes answers to the log that are not expected to be there.
-func (u *unit) logAnswers(events []models.AnswerEvent) error {
-	return allNew(len(events))(u.put(insertAnswers, answerValues(events)))
-}
 
 // answerValues are answers' columns in their order, one answer behind the
 // other.

@@ -305,11 +305,7 @@ func (b *batch) saveAnswers() error {
 		return nil
 	}
 	slices.SortFunc(b.newAnswers, byUserAndID)
-	return firstError(
-		func() error { return b.logAnswers(b.newAnswers) },
-		func() error { return b.bookMastery(b.newAnswers) },
-		func() error { return b.queueRollups(b.newAnswers) },
-	)
+	return b.bookAnswers(b.newAnswers)
 }
 
 func (b *batch) saveEntries() error {

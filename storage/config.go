@@ -40,7 +40,9 @@ type Config struct {
 	// Queue configures the write queue, in which calls that wait at the same
 	// time share a commit. A user's id is the key of their calls. By default,
 	// that of writequeue; on PostgreSQL with two lanes, each of which takes a
-	// connection.
+	// connection. Let the pool keep as many idle ones as there are lanes and
+	// readers (sql.DB.SetMaxIdleConns; by default, it keeps two): otherwise it
+	// opens and closes one at every turn, which halves the rate.
 	Queue writequeue.Config
 
 	// PresenceInterval is how often the times that Users.Touch keeps are

@@ -28,6 +28,7 @@ type engine struct {
 	// PostgreSQL one for any number
 	inserts map[*insertion][]func() string
 	lists   map[*insertion]string
+	allOf   map[*together]string
 
 	words        *wordSearch // how words of names are found, or nil
 	withoutWords bool        // a test's
@@ -61,10 +62,7 @@ func (e *engine) open(db *gorm.DB) (err error) {
 		e.inserts[i] = i.texts(e.cfg.TablePrefix)
 	}
 	if e.locksRows = isPostgres(db); e.locksRows {
-		e.lists = make(map[*insertion]string, len(insertions))
-		for _, i := range insertions {
-			e.lists[i] = i.listText(e.cfg.TablePrefix)
-		}
+		e.makeListTexts()
 	}
 	e.queue = writequeue.New(e.db, e.queueConfig())
 	e.bookings = writequeue.NewBulk(e.queue, e.bookTogether)

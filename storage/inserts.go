@@ -37,6 +37,19 @@ func declareInsert(before, types, after string) *insertion {
 // most is the largest power of two of rows that one statement can bind.
 func (i *insertion) most() int { return bits.Len(uint(maxVariables/i.columns)) - 1 }
 
+// together are insertions into tables that do not depend on each other.
+type together []*insertion
+
+// togethers are all of them.
+var togethers []*together
+
+// declareTogether makes one. It is called for package variables only.
+func declareTogether(insertions ...*insertion) *together {
+	t := together(insertions)
+	togethers = append(togethers, &t)
+	return &t
+}
+
 // texts returns the SQL for 1, 2, 4 … rows, each made when it is first needed.
 func (i *insertion) texts(prefix string) []func() string {
 	texts := make([]func() string, i.most()+1)
@@ -68,6 +81,20 @@ func (u *unit) put(i *insertion, args []any) (written int64, err error) {
 		}
 		written += result.RowsAffected
 		args = args[part:]
+	}
+	return written, nil
+}
+
+// putAll is put for each of some insertions.
+func (u *unit) putAll(t *together, args ...[]any) (written []int64, err error) {
+	if u.locksRows {
+		return u.putAllLists(t, args)
+	}
+	written = make([]int64, len(*t))
+	for n, i := range *t {
+		if written[n], err = u.put(i, args[n]); err != nil {
+			return written, err
+		}
 	}
 	return written, nil
 }

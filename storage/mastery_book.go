@@ -7,18 +7,26 @@ import (
 	"github.com/flashstore/flashstore/models"
 )
 
-// bookMastery folds answers that were just written to the log, in its order,
-// into their facts' levels. What was answered once is added to its level where
-// that stands, all of it in one statement; what was answered several times is
-// read, folded and written.
-func (u *unit) bookMastery(events []models.AnswerEvent) error {
+// bookAnswers writes answers to the log, in the order of their ids and not
+// expected to be there, folds them into their facts' levels, and notes that
+// their users are to be rolled up. What was answered once is added to its level
+// where that stands, all of it in one statement; what was answered several times
+// is read, folded and written.
+func (u *unit) bookAnswers(events []models.AnswerEvent) error {
 	once, often := byFrequency(events)
-	late, err := u.addMastery(once)
+	written, err := u.putAll(newAnswers, answerValues(events), u.steps(once), rollupTasks(events))
+	if err := allNew(len(events))(written[0], err); err != nil {
+		return err
+	}
+	late, err := u.lateOf(once, written[1])
 	if err != nil {
 		return err
 	}
 	return eachOperation(append(often, late...), u.foldMastery)
 }
+
+// newAnswers are the rows of answers that come for the first time.
+var newAnswers = declareTogether(insertAnswers, addLevels, insertRollupTasks)
 
 // factKey is the key of a level.
 type factKey struct {
@@ -64,22 +72,23 @@ func eachOperation(events []models.AnswerEvent, fn func(userID int64, operation 
 	return nil
 }
 
-// addMastery adds answers to different facts to the levels that are stored,
-// and returns those that came behind a later answer to their fact: their
-// levels are as they were.
-func (u *unit) addMastery(events []models.AnswerEvent) (late []models.AnswerEvent, err error) {
-	if len(events) == 0 {
-		return nil, nil
-	}
+// steps are what answers to different facts add to their levels.
+func (u *unit) steps(events []models.AnswerEvent) []any {
 	args := make([]any, 0, len(events)*addLevels.columns)
 	for _, e := range events {
 		stat := models.MasteryStat{UserID: e.UserID, Operation: e.Operation, Fact: e.Fact}
 		u.cfg.Rules.fold(&stat, e)
 		args = append(args, levelValues(stat)...)
 	}
-	written, err := u.put(addLevels, args)
-	if err != nil || written == int64(len(events)) {
-		return nil, err
+	return args
+}
+
+// lateOf returns those of answers to different facts that came behind a later
+// one to their fact, where not as many levels were written: theirs are as they
+// were.
+func (u *unit) lateOf(events []models.AnswerEvent, written int64) (late []models.AnswerEvent, err error) {
+	if written == int64(len(events)) {
+		return nil, nil
 	}
 	err = eachOperation(slices.Clone(events), func(user int64, operation string, part []models.AnswerEvent) error {
 		behind, err := u.behindLevels(user, operation, part)

@@ -69,16 +69,14 @@ ON CONFLICT DO NOTHING`)
 // rollupColumns is the number of columns of mastery_rollups.
 const rollupColumns = 8
 
-// queueRollups notes that users have answers that are not rolled up.
-func (u *unit) queueRollups(events []models.AnswerEvent) error {
-	var users []any
+// rollupTasks note that users have answers that are not rolled up.
+func rollupTasks(events []models.AnswerEvent) (users []any) {
 	for i, e := range events {
 		if i == 0 || e.UserID != events[i-1].UserID {
 			users = append(users, e.UserID)
 		}
 	}
-	_, err := u.put(insertRollupTasks, users)
-	return err
+	return users
 }
 
 // rollUp takes up to limit users off the queue.
