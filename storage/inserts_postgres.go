@@ -51,7 +51,7 @@ func (u *unit) putLists(i *insertion, args []any) (written int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	result := u.exec(u.engine.lists[i], lists)
+	result := u.exec(u.lists[i], lists)
 	return result.RowsAffected, result.Error
 }
 
