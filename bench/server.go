@@ -10,16 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// errNoServer says that there is no PostgreSQL to measure.
-var errNoServer = errors.New("PostgreSQL's server is not on this machine (initdb and pg_ctl are neither in PATH " +
-	"nor under /usr/lib/postgresql): apt-get install postgresql")
+	"github.com/flashstore/flashstore/internal/pghost"
+)
 
 // superuser owns everything in the server; who reaches its socket is let in.
 const superuser = "postgres"
@@ -44,20 +40,20 @@ type server struct {
 
 // startServer makes a server whose data is on the disk that dir is on.
 func startServer(dir string) (*server, error) {
-	bin, err := serverPrograms()
+	bin, err := pghost.Binaries()
 	if err != nil {
 		return nil, err
 	}
-	owner, err := serverAccount()
+	owner, err := pghost.ServerAccount()
 	if err != nil {
 		return nil, err
 	}
-	data, err := owner.folder(owner.reachable(dir))
+	data, err := ownFolder(owner, reachable(owner, dir))
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for PostgreSQL's data: %w", err)
 	}
 	// A socket's path has at most 107 bytes.
-	socket, err := owner.folder("/tmp")
+	socket, err := ownFolder(owner, "/tmp")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make a folder for PostgreSQL's socket: %w", err), os.RemoveAll(data))
 	}
@@ -70,14 +66,14 @@ func startServer(dir string) (*server, error) {
 }
 
 // run starts the keeper and waits for its word that the server is there.
-func (s *server) run(bin string, owner *account) error {
+func (s *server) run(bin string, owner *pghost.Account) error {
 	s.keeper = exec.Command("/bin/sh", "-c", keeper)
 	s.keeper.Dir = s.data
 	// Nothing of the environment: PGDATA and its like would be obeyed.
 	s.keeper.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "LC_ALL=C", "TZ=UTC",
 		"folder=" + s.data, "socket=" + s.socket, "superuser=" + superuser}
 	s.keeper.Stderr = &s.said
-	s.keeper.SysProcAttr = owner.attributes()
+	s.keeper.SysProcAttr = owner.Attributes()
 	life, err := s.keeper.StdinPipe()
 	if err != nil {
 		return err
@@ -156,29 +152,26 @@ func (s *server) version(ctx context.Context) (version string, err error) {
 	return version, err
 }
 
-// serverPrograms is the folder of initdb and pg_ctl: that in PATH or Debian's
-// of the highest version.
-func serverPrograms() (string, error) {
-	folders, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+// ownFolder makes a folder in parent that the account owns.
+func ownFolder(a *pghost.Account, parent string) (string, error) {
+	folder, err := os.MkdirTemp(parent, "bench-pg-")
 	if err != nil {
 		return "", err
 	}
-	number := func(folder string) int {
-		n, _ := strconv.Atoi(filepath.Base(filepath.Dir(folder)))
-		return n
+	return folder, a.Own(folder)
+}
+
+// reachable is dir, if the account may pass through all that is above it, or
+// else another folder on a disk that everybody may use.
+func reachable(a *pghost.Account, dir string) string {
+	dir, err := filepath.Abs(dir)
+	if err != nil || a == nil {
+		return dir
 	}
-	slices.SortFunc(folders, func(a, b string) int { return number(b) - number(a) })
-	if found, err := exec.LookPath("pg_ctl"); err == nil {
-		if found, err = filepath.EvalSymlinks(found); err == nil {
-			folders = slices.Insert(folders, 0, filepath.Dir(found))
+	for _, folder := range []string{dir, "/var/tmp", "/tmp"} {
+		if kind := filesystem(folder); pghost.Passable(folder) && kind != "tmpfs" && kind != "ramfs" {
+			return folder
 		}
 	}
-	for _, folder := range folders {
-		_, err1 := exec.LookPath(filepath.Join(folder, "initdb"))
-		_, err2 := exec.LookPath(filepath.Join(folder, "pg_ctl"))
-		if err1 == nil && err2 == nil {
-			return folder, nil
-		}
-	}
-	return "", errNoServer
+	return dir // where the server will say what is wrong
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/flashstore/flashstore/internal/pghost"
 	"github.com/flashstore/flashstore/storage"
 )
 
@@ -42,7 +43,7 @@ func MustServer(tb testing.TB) *serverRuns {
 		}
 		testServer.err = err
 	})
-	if errors.Is(testServer.err, errNoServer) && os.Getenv("CI") != "true" {
+	if errors.Is(testServer.err, pghost.ErrMissing) && os.Getenv("CI") != "true" {
 		tb.Skip(testServer.err)
 	}
 	must(tb, testServer.err)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/flashstore/flashstore/internal/pghost"
 )
 
 // superuser owns everything in the server. Who reaches the socket is let in:
@@ -41,11 +43,11 @@ type server struct {
 // startServer returns a server that takes connections. It is a new one, or a
 // standby of the one whose socket's folder is given.
 func startServer(primary string) (*server, error) {
-	bin, err := binaries()
+	bin, err := pghost.Binaries()
 	if err != nil {
 		return nil, err
 	}
-	owner, err := serverUser()
+	owner, err := pghost.ServerAccount()
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +63,7 @@ func startServer(primary string) (*server, error) {
 }
 
 // run starts the keeper and waits for its word that the server is there.
-func (s *server) run(bin string, owner *account, primary string) (err error) {
+func (s *server) run(bin string, owner *pghost.Account, primary string) (err error) {
 	if s.said, err = os.Create(filepath.Join(s.folder, "keeper.log")); err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func (s *server) run(bin string, owner *account, primary string) (err error) {
 	s.keeper.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "LC_ALL=C", "TZ=UTC",
 		"folder=" + s.folder, "superuser=" + superuser, "primary=" + primary}
 	s.keeper.Stderr = s.said
-	s.keeper.SysProcAttr = owner.attributes()
+	s.keeper.SysProcAttr = owner.Attributes()
 	life, err := s.keeper.StdinPipe()
 	if err != nil {
 		return errors.Join(err, s.said.Close())

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"testing"
+
+	"github.com/flashstore/flashstore/internal/pghost"
 )
 
 // shared is the one cluster of this process.
@@ -33,7 +35,7 @@ func Server(tb testing.TB) *Cluster {
 // is no fault of the code's, but nobody would see that CI tests nothing.
 func refuse(tb testing.TB, err error, ci bool) {
 	tb.Helper()
-	if errors.Is(err, errMissing) && !ci {
+	if errors.Is(err, pghost.ErrMissing) && !ci {
 		tb.Skip(err)
 	}
 	tb.Fatal(err)

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
+
+	"github.com/flashstore/flashstore/internal/pghost"
 )
 
 func TestMain(m *testing.M) {
@@ -90,8 +91,8 @@ func TestMissingServer(t *testing.T) {
 		ci   bool
 		want string
 	}{
-		{"not installed", fmt.Errorf("look: %w", errMissing), false, "skip"},
-		{"not installed for CI", errMissing, true, "fatal"},
+		{"not installed", fmt.Errorf("look: %w", pghost.ErrMissing), false, "skip"},
+		{"not installed for CI", pghost.ErrMissing, true, "fatal"},
 		{"does not start", errors.New("no space left"), false, "fatal"},
 	}
 	for _, test := range tests {
@@ -103,8 +104,8 @@ func TestMissingServer(t *testing.T) {
 			}
 		})
 	}
-	if !strings.Contains(errMissing.Error(), "apt-get install postgresql") {
-		t.Errorf("%q does not say what to do", errMissing)
+	if !strings.Contains(pghost.ErrMissing.Error(), "apt-get install postgresql") {
+		t.Errorf("%q does not say what to do", pghost.ErrMissing)
 	}
 }
 
@@ -116,29 +117,3 @@ type verdict struct {
 
 func (v *verdict) Skip(args ...any)  { v.said = append(v.said, "skip "+fmt.Sprint(args...)) }
 func (v *verdict) Fatal(args ...any) { v.said = append(v.said, "fatal "+fmt.Sprint(args...)) }
-
-// The programs are found in PATH and, without it, where Debian puts them.
-func TestBinaries(t *testing.T) {
-	Server(t) // they are there, or this test is skipped
-	found, err := binaries()
-	must(t, err)
-	empty := t.TempDir()
-	bin := t.TempDir()
-	for _, program := range []string{"initdb", "pg_ctl", "postgres"} {
-		must(t, os.Symlink(found+"/"+program, bin+"/"+program))
-	}
-	t.Setenv("PATH", bin)
-	if got, err := binaries(); err != nil || got != found {
-		t.Errorf("through links in PATH: %q (%v), want %q", got, err, found)
-	}
-	t.Setenv("PATH", empty)
-	got, err := binaries()
-	if _, installed := exec.LookPath(got + "/initdb"); err == nil && installed != nil || err != nil && !errors.Is(err, errMissing) {
-		t.Errorf("without PATH: %q (%v)", got, err)
-	}
-	for a, b := range map[string]string{"9.6": "10", "9": "15", "15": "17"} {
-		if version("/usr/lib/postgresql/"+a+"/bin") >= version("/usr/lib/postgresql/"+b+"/bin") {
-			t.Errorf("%s is not below %s", a, b)
-		}
-	}
-}

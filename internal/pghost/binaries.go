@@ -1,4 +1,6 @@
-package pgtest
+// Package pghost knows where PostgreSQL's programs are on this machine, and as
+// whom a server of tests or benchmarks runs there.
+package pghost
 
 import (
 	"errors"
@@ -8,16 +10,16 @@ import (
 	"strconv"
 )
 
-// errMissing says that there is nothing to test with.
-var errMissing = errors.New("PostgreSQL's server is not on this machine (initdb, pg_ctl and postgres " +
+// ErrMissing says that there is no server here.
+var ErrMissing = errors.New("PostgreSQL's server is not on this machine (initdb, pg_ctl and postgres " +
 	"are neither in PATH nor under /usr/lib/postgresql): apt-get install postgresql")
 
 // debian is where Debian and its kin put the server, outside of PATH.
 const debian = "/usr/lib/postgresql/*/bin"
 
-// binaries returns the folder of the server's programs: the one in PATH, or
+// Binaries returns the folder of the server's programs: the one in PATH, or
 // Debian's of the highest version.
-func binaries() (string, error) {
+func Binaries() (string, error) {
 	var folders []string
 	if path, err := exec.LookPath("pg_ctl"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
@@ -34,7 +36,7 @@ func binaries() (string, error) {
 			return folder, nil
 		}
 	}
-	return "", errMissing
+	return "", ErrMissing
 }
 
 // version returns the number in /usr/lib/postgresql/15/bin; 9.6 and what is no
