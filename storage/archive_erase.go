@@ -81,14 +81,7 @@ func (e *engine) forget(ctx context.Context, users []int64) (removed int64, err 
 	if len(users) == 0 || e.locksRows {
 		return 0, nil
 	}
-	var file *engine
-	err = e.read(ctx, func(u *unit) error {
-		archive, err := u.archive()
-		if err == nil {
-			file = archive.engine
-		}
-		return err
-	})
+	file, err := e.archiveFile(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"cmp"
 	"database/sql"
 
 	"github.com/flashstore/flashstore/models"
@@ -41,17 +40,7 @@ func gatherArchived(u *unit, userID int64, into *[]models.ArchivedAnswer) func()
 
 // streamArchived is stream for archived answers.
 func streamArchived(a *archived, out *jsonWriter) func() error {
-	return func() error {
-		out.text(",")
-		out.key(models.ArchivedAnswer{})
-		out.text("[")
-		before := ""
-		err := a.whole(func(e models.ArchivedAnswer) {
-			out.text(before)
-			out.value(e)
-			before = ","
-		})
-		out.text("]")
-		return cmp.Or(err, out.err)
-	}
+	return out.list(models.ArchivedAnswer{}, func(write func(row any)) error {
+		return a.whole(func(e models.ArchivedAnswer) { write(e) })
+	})
 }

@@ -90,6 +90,18 @@ func (u *unit) archive() (*unit, error) {
 	return file.unitUnder(u.tx.Statement.Context, file.db), nil
 }
 
+// archiveFile returns the engine over the file, for what is written to it.
+func (e *engine) archiveFile(ctx context.Context) (file *engine, err error) {
+	err = e.read(ctx, func(u *unit) error {
+		archive, err := u.archive()
+		if err == nil {
+			file = archive.engine
+		}
+		return err
+	})
+	return file, err
+}
+
 // opened returns the engine over the file, or nil where it is not open.
 func (a *archive) opened() *engine {
 	a.mu.Lock()

@@ -103,14 +103,7 @@ func (e *engine) move(ctx context.Context, m moving) (done []moved, err error) {
 }
 
 func (e *engine) copyToFile(ctx context.Context, m moving) error {
-	var file *engine
-	err := e.read(ctx, func(u *unit) error {
-		archive, err := u.archive()
-		if err == nil {
-			file = archive.engine
-		}
-		return err
-	})
+	file, err := e.archiveFile(ctx)
 	if err != nil {
 		return err
 	}

@@ -139,24 +139,16 @@ func gather[T any](u *unit, q *query, userID int64, into *[]T) func() error {
 
 // stream returns a step that writes a user's rows of a table as they come.
 func stream[T schema.Tabler](u *unit, q *query, userID int64, out *jsonWriter) func() error {
-	return func() error {
-		out.text(",")
-		out.key(*new(T))
-		out.text("[")
-		before := ""
-		err := eachRow(u.raw(q, userID), func(rows *sql.Rows) error {
+	return out.list(*new(T), func(write func(row any)) error {
+		return eachRow(u.raw(q, userID), func(rows *sql.Rows) error {
 			var row T
 			if err := u.tx.ScanRows(rows, &row); err != nil {
 				return err
 			}
-			out.text(before)
-			out.value(row)
-			before = ","
+			write(row)
 			return out.err
 		})
-		out.text("]")
-		return cmp.Or(err, out.err)
-	}
+	})
 }
 
 // jsonWriter writes JSON in pieces until the first error.
@@ -184,6 +176,24 @@ func (j *jsonWriter) value(v any) {
 		j.err = err
 	}
 	j.text(string(text))
+}
+
+// list returns a step that writes the list of a table, with the rows that each
+// gives to write.
+func (j *jsonWriter) list(table schema.Tabler, each func(write func(row any)) error) func() error {
+	return func() error {
+		j.text(",")
+		j.key(table)
+		j.text("[")
+		before := ""
+		err := each(func(row any) {
+			j.text(before)
+			j.value(row)
+			before = ","
+		})
+		j.text("]")
+		return cmp.Or(err, j.err)
+	}
 }
 
 // key writes the key of a table.

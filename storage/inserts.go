@@ -110,8 +110,15 @@ func (u *unit) over() error {
 // exec runs a statement whose text is ready. It is GORM's Exec without the
 // search for variables in the text, which takes longer than SQLite does.
 func (u *unit) exec(text string, args []any) *gorm.DB {
+	tx := u.ready(text, args)
+	return tx.Callback().Raw().Execute(tx)
+}
+
+// ready begins a statement whose text is ready, with its variables as the
+// engine spells them.
+func (u *unit) ready(text string, args []any) *gorm.DB {
 	tx := u.tx.Unscoped() // a statement of its own
 	tx.Statement.SQL.WriteString(text)
 	tx.Statement.Vars = args
-	return tx.Callback().Raw().Execute(tx)
+	return tx
 }

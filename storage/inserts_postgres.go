@@ -66,10 +66,7 @@ func (u *unit) putAllLists(t *together, args [][]any) (written []int64, err erro
 		}
 		counts = append(counts, &written[n])
 	}
-	tx := u.tx.Unscoped() // a statement of its own
-	tx.Statement.SQL.WriteString(u.allOf[t])
-	tx.Statement.Vars = lists
-	return written, eachRow(tx, func(rows *sql.Rows) error { return rows.Scan(counts...) })
+	return written, eachRow(u.ready(u.allOf[t], lists), func(rows *sql.Rows) error { return rows.Scan(counts...) })
 }
 
 // lists appends a list for each column of rows that stand one behind the other.

@@ -69,10 +69,8 @@ func (u *unit) holdUsers(ids []int64) ([]int64, error) {
 	if !u.locksRows {
 		return nil, nil
 	}
-	tx := u.tx.Unscoped() // one text, however many they are
-	tx.Statement.SQL.WriteString("SELECT id FROM " + u.name(models.User{}) + " WHERE id = ANY ($1) ORDER BY id FOR UPDATE")
-	tx.Statement.Vars = []any{distinct(ids)}
-	return scanRows(tx, len(ids), func(rows *sql.Rows, id *int64) error { return rows.Scan(id) })
+	lock := "SELECT id FROM " + u.name(models.User{}) + " WHERE id = ANY ($1) ORDER BY id FOR UPDATE"
+	return scanRows(u.ready(lock, []any{distinct(ids)}), len(ids), func(rows *sql.Rows, id *int64) error { return rows.Scan(id) })
 }
 
 // lockSessions keeps an id from being booked for two users at the same time,

@@ -79,12 +79,12 @@ func (c *copier) findArchive(ctx context.Context) error {
 
 // horizons returns how far the answers of the source's users are archived.
 func (c *copier) horizons(ctx context.Context) (map[int64][]byte, error) {
-	id := "before_id"
+	below := "before_id"
 	if c.from.postgres {
-		id = kindOfID.read(id)
+		below = id.read(below)
 	}
 	rows, err := c.from.db.Statement.ConnPool.QueryContext(ctx,
-		fmt.Sprintf("SELECT user_id, %s FROM %s%s", id, c.cfg.TablePrefix, models.ArchiveHorizon{}.TableName()))
+		fmt.Sprintf("SELECT user_id, %s FROM %s%s", below, c.cfg.TablePrefix, models.ArchiveHorizon{}.TableName()))
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +100,6 @@ func (c *copier) horizons(ctx context.Context) (map[int64][]byte, error) {
 	}
 	return horizons, rows.Err()
 }
-
-const kindOfID = id
 
 // sameArchive reports whether a file is the archive of a database.
 func (c *copier) sameArchive(ctx context.Context, main, archive side) (bool, error) {
