@@ -46,95 +46,57 @@ func single(a storage.Answer) storage.SingleAnswer {
 
 func only[T any](_ T, err error) error { return err }
 
+// step is something that is done with the user ada.
+type step func(ctx context.Context, s *storage.Store, ada models.User) error
+
+// onAda returns an operation on a user, who is made before it; so is what before
+// does, where that is not nil.
+func onAda(op storagetest.Operation, before, do step) func() storagetest.Operation {
+	return func() storagetest.Operation {
+		op, ada := op, models.User{}
+		op.Prepare = func(ctx context.Context, s *storage.Store) (err error) {
+			if ada, err = withUser(ctx, s); err != nil || before == nil {
+				return err
+			}
+			return before(ctx, s, ada)
+		}
+		op.Do = func(ctx context.Context, s *storage.Store) error { return do(ctx, s, ada) }
+		return op
+	}
+}
+
 // operations are what is interrupted at each of its statements.
 var operations = map[string]func() storagetest.Operation{
-	"Sessions.Submit": func() storagetest.Operation {
-		var ada models.User
-		return storagetest.Operation{
-			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
-				ada, err = withUser(ctx, s)
-				return err
-			},
-			Do: func(ctx context.Context, s *storage.Store) error {
-				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"), answer(6, "8+7"), answer(7, "1+1"))))
-			},
-		}
-	},
+	"Sessions.Submit": onAda(storagetest.Operation{}, nil, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"), answer(6, "8+7"), answer(7, "1+1"))))
+	}),
 	// One answer is there already, and another one comes behind a later one.
-	"Sessions.Submit, late": func() storagetest.Operation {
-		var ada models.User
-		return storagetest.Operation{
-			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
-				if ada, err = withUser(ctx, s); err != nil {
-					return err
-				}
-				sent := single(answer(6, "8+7"))
-				sent.SessionID = idAt(5)
-				return only(s.Answers.Append(ctx, ada.ID, sent, single(answer(90, "1+1"))))
-			},
-			Do: func(ctx context.Context, s *storage.Store) error {
-				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"), answer(6, "8+7"), answer(7, "1+1"))))
-			},
-		}
-	},
-	"Answers.Append": func() storagetest.Operation {
-		var ada models.User
-		return storagetest.Operation{
-			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
-				if ada, err = withUser(ctx, s); err != nil {
-					return err
-				}
-				return only(s.Answers.Append(ctx, ada.ID, single(answer(90, "8+7"))))
-			},
-			Do: func(ctx context.Context, s *storage.Store) error {
-				return only(s.Answers.Append(ctx, ada.ID, single(answer(1, "8+7")), single(answer(2, "1+1"))))
-			},
-		}
-	},
+	"Sessions.Submit, late": onAda(storagetest.Operation{}, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		sent := single(answer(6, "8+7"))
+		sent.SessionID = idAt(5)
+		return only(s.Answers.Append(ctx, ada.ID, sent, single(answer(90, "1+1"))))
+	}, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"), answer(6, "8+7"), answer(7, "1+1"))))
+	}),
+	"Answers.Append": onAda(storagetest.Operation{}, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Answers.Append(ctx, ada.ID, single(answer(90, "8+7"))))
+	}, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Answers.Append(ctx, ada.ID, single(answer(1, "8+7")), single(answer(2, "1+1"))))
+	}),
 	// One answer is set aside, and one was before.
-	"Sessions.Submit, set aside": func() storagetest.Operation {
-		var ada models.User
-		return storagetest.Operation{
-			Rules: floored(),
-			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
-				if ada, err = withUser(ctx, s); err != nil {
-					return err
-				}
-				sent := single(tooFast(6))
-				sent.SessionID = idAt(5)
-				return only(s.Answers.Append(ctx, ada.ID, sent))
-			},
-			Do: func(ctx context.Context, s *storage.Store) error {
-				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"), tooFast(6), tooFast(7))))
-			},
-		}
-	},
-	"Sessions.Submit, nothing remains": func() storagetest.Operation {
-		var ada models.User
-		return storagetest.Operation{
-			Rules: floored(),
-			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
-				ada, err = withUser(ctx, s)
-				return err
-			},
-			Do: func(ctx context.Context, s *storage.Store) error {
-				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, tooFast(6), tooFast(7))))
-			},
-		}
-	},
-	"Answers.Append, set aside": func() storagetest.Operation {
-		var ada models.User
-		return storagetest.Operation{
-			Rules: floored(),
-			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
-				ada, err = withUser(ctx, s)
-				return err
-			},
-			Do: func(ctx context.Context, s *storage.Store) error {
-				return only(s.Answers.Append(ctx, ada.ID, single(answer(1, "8+7")), single(tooFast(2))))
-			},
-		}
-	},
+	"Sessions.Submit, set aside": onAda(storagetest.Operation{Rules: floored()}, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		sent := single(tooFast(6))
+		sent.SessionID = idAt(5)
+		return only(s.Answers.Append(ctx, ada.ID, sent))
+	}, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"), tooFast(6), tooFast(7))))
+	}),
+	"Sessions.Submit, nothing remains": onAda(storagetest.Operation{Rules: floored()}, nil, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Sessions.Submit(ctx, session(ada.ID, 5, tooFast(6), tooFast(7))))
+	}),
+	"Answers.Append, set aside": onAda(storagetest.Operation{Rules: floored()}, nil, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Answers.Append(ctx, ada.ID, single(answer(1, "8+7")), single(tooFast(2))))
+	}),
 	"Shop.Purchase": func() storagetest.Operation {
 		var ada models.User
 		var hat models.ShopItem
@@ -176,31 +138,14 @@ var operations = map[string]func() storagetest.Operation{
 			},
 		}
 	},
-	"Coins.Grant": func() storagetest.Operation {
-		var ada models.User
-		return storagetest.Operation{
-			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
-				ada, err = withUser(ctx, s)
-				return err
-			},
-			Do: func(ctx context.Context, s *storage.Store) error {
-				return only(s.Coins.Grant(ctx, ada.ID, idAt(1), 25, "quest", ""))
-			},
-		}
-	},
-	"Users.Erase": func() storagetest.Operation {
-		var ada models.User
-		return storagetest.Operation{
-			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
-				if ada, err = withUser(ctx, s); err != nil {
-					return err
-				}
-				return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"))))
-			},
-			Do:    func(ctx context.Context, s *storage.Store) error { return only(s.Users.Erase(ctx, ada.ID)) },
-			Again: storage.ErrNotFound,
-		}
-	},
+	"Coins.Grant": onAda(storagetest.Operation{}, nil, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Coins.Grant(ctx, ada.ID, idAt(1), 25, "quest", ""))
+	}),
+	"Users.Erase": onAda(storagetest.Operation{Again: storage.ErrNotFound}, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Sessions.Submit(ctx, session(ada.ID, 5, answer(5, "8+7"))))
+	}, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Users.Erase(ctx, ada.ID))
+	}),
 	"Answers.Archive": func() storagetest.Operation {
 		return storagetest.Operation{
 			Prepare: func(ctx context.Context, s *storage.Store) error { return withArchived(ctx, s, false) },
@@ -273,19 +218,9 @@ var operations = map[string]func() storagetest.Operation{
 			Again: storage.ErrTaken,
 		}
 	},
-	"Leagues.BookXP": func() storagetest.Operation {
-		var ada models.User
-		return storagetest.Operation{
-			Prepare: func(ctx context.Context, s *storage.Store) (err error) {
-				ada, err = withUser(ctx, s)
-				return err
-			},
-			Do: func(ctx context.Context, s *storage.Store) error {
-				return only(s.Leagues.BookXP(ctx, ada.ID, 30, lesson))
-			},
-			Once: true,
-		}
-	},
+	"Leagues.BookXP": onAda(storagetest.Operation{Once: true}, nil, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Leagues.BookXP(ctx, ada.ID, 30, lesson))
+	}),
 	"Rollups.Run": func() storagetest.Operation {
 		return storagetest.Operation{
 			Prepare: func(ctx context.Context, s *storage.Store) error {

@@ -35,17 +35,9 @@ func init() {
 	name := "Countess"
 	first := int64(1)
 	update := func(change storage.UserUpdate, again error) func() storagetest.Operation {
-		return func() storagetest.Operation {
-			var ada models.User
-			return storagetest.Operation{
-				Prepare: func(ctx context.Context, s *storage.Store) (err error) {
-					ada, err = withUser(ctx, s)
-					return err
-				},
-				Do:    func(ctx context.Context, s *storage.Store) error { return only(s.Users.Update(ctx, ada.ID, change)) },
-				Again: again,
-			}
-		}
+		return onAda(storagetest.Operation{Again: again}, nil, func(ctx context.Context, s *storage.Store, ada models.User) error {
+			return only(s.Users.Update(ctx, ada.ID, change))
+		})
 	}
 	operations["Users.Update"] = update(storage.UserUpdate{Name: &name, Email: &name}, nil)
 	// Who is not told that it was done reads again, and finds it done.
