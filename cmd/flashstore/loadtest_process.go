@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 )
@@ -32,7 +33,9 @@ func loadtestProcessCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return doForParent(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
+			// An interrupt from the terminal reaches all processes: the
+			// parent decides what becomes of it.
+			return doForParent(context.WithoutCancel(cmd.Context()), cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	}
 }
@@ -76,11 +79,23 @@ func (t task) doElsewhere(ctx context.Context, ready func(), letGo <-chan struct
 	if err != nil {
 		return m, fmt.Errorf("start a process of the load test: %w", err)
 	}
-	dismissed := context.AfterFunc(ctx, func() { _ = child.orders.Close() })
-	defer dismissed()
-	err = child.serve(ctx, ready, letGo, &m)
-	_ = child.orders.Close()
+	serving, served := context.WithCancel(ctx)
+	var commanding sync.WaitGroup
+	commanding.Go(func() { command(serving, child.orders, letGo) })
+	err = child.serve(ready, &m)
+	served()
+	commanding.Wait()
 	return m, child.end(ctx, err)
+}
+
+// command lets a process go with all others, and ends its orders when ctx ends.
+func command(ctx context.Context, orders io.WriteCloser, letGo <-chan struct{}) {
+	// A process that no longer reads has ended, and will be asked why.
+	defer func() { _ = orders.Close() }()
+	if wait(ctx, letGo) == nil {
+		_, _ = io.WriteString(orders, goLine)
+		<-ctx.Done()
+	}
 }
 
 // loadProcess is this program, run once more.
@@ -116,19 +131,12 @@ func startLoadProcess(t task) (*loadProcess, error) {
 	return p, nil
 }
 
-// serve waits until the process is ready, lets it go with all others and
-// reads what it measured.
-func (p *loadProcess) serve(ctx context.Context, ready func(), letGo <-chan struct{}, m *measurement) error {
+// serve waits until the process is ready, and reads what it measured.
+func (p *loadProcess) serve(ready func(), m *measurement) error {
 	if line, err := p.says.ReadString('\n'); err != nil || line != readyLine {
 		return fmt.Errorf("it said %q: %w", line, err)
 	}
 	ready()
-	select {
-	case <-letGo:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	_, _ = io.WriteString(p.orders, goLine)
 	return json.NewDecoder(p.says).Decode(m)
 }
 

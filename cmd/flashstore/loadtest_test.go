@@ -261,6 +261,42 @@ func TestLoadtestInterrupt(t *testing.T) {
 	}
 }
 
+// Who is interrupted at the very start has started, in each process: it is
+// let go before it is dismissed.
+func TestLoadtestInterruptedAtTheStart(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	letGo := make(chan struct{})
+	if err := wait(ctx, letGo); !errors.Is(err, context.Canceled) {
+		t.Errorf("before the start, wait: %v, want context.Canceled", err)
+	}
+	var orders orderBook
+	if command(ctx, &orders, letGo); orders.String() != "" || !orders.closed {
+		t.Errorf("before the start a process is told %q, and that this is all: %v", &orders, orders.closed)
+	}
+	close(letGo)
+	for range 64 { // a select takes either of two cases that are ready
+		if err := wait(ctx, letGo); err != nil {
+			t.Fatalf("at the start, wait: %v", err)
+		}
+		var orders orderBook
+		if command(ctx, &orders, letGo); orders.String() != goLine || !orders.closed {
+			t.Fatalf("at the start a process is told %q, and that this is all: %v", &orders, orders.closed)
+		}
+	}
+}
+
+// orderBook is what a process of the load test is told.
+type orderBook struct {
+	bytes.Buffer
+	closed bool
+}
+
+func (o *orderBook) Close() error {
+	o.closed = true
+	return nil
+}
+
 // Before the clock starts an interrupt is a failure, and nothing is shown.
 func TestLoadtestInterruptedEarly(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())

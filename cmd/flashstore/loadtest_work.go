@@ -80,16 +80,30 @@ func (t task) do(ctx context.Context, ready func(), letGo <-chan struct{}) (m me
 			return err
 		}
 		ready()
-		select {
-		case <-letGo:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := wait(ctx, letGo); err != nil {
+			return err
 		}
 		m = work(ctx, clients, t.Duration)
 		m.WALBytes = fileSize(t.DB + "-wal")
 		return nil
 	})
 	return m, err
+}
+
+// wait waits to be let go. Who is let go while ctx ends is let go: the others
+// are at work, and what they did is to be measured.
+func wait(ctx context.Context, letGo <-chan struct{}) error {
+	select {
+	case <-letGo:
+		return nil
+	case <-ctx.Done():
+	}
+	select {
+	case <-letGo:
+		return nil
+	default:
+		return ctx.Err()
+	}
 }
 
 // newClients makes the clients with their learners, all in one transaction.
