@@ -209,11 +209,10 @@ func (u *unit) recentWithArchived(userID int64, limit int) ([]models.AnswerEvent
 // loadArchived reads those answers of jobs that are in the archive, as far as
 // they may be: those of sessions that are booked already are not asked for.
 func (b *batch) loadArchived(jobs []*job) error {
-	young := firstIDAfter(b.now.Add(-archiveQuiet / 2))
 	old := map[int64][]models.ID{}
 	for _, j := range jobs {
 		events := j.In.events
-		if len(events) == 0 || events[0].ID.Compare(young) >= 0 { // they are in order
+		if !b.mayBeArchived(events) {
 			continue
 		}
 		if s := j.In.session; s != nil && b.sessions[s.ID].ID == s.ID {
@@ -235,6 +234,12 @@ func (b *batch) loadArchived(jobs []*job) error {
 		}
 	}
 	return nil
+}
+
+// mayBeArchived reports whether answers, in the order of their ids, may be in
+// the archive.
+func (b *batch) mayBeArchived(events []models.AnswerEvent) bool {
+	return len(events) > 0 && events[0].ID.Compare(firstIDAfter(b.now.Add(-archiveQuiet/2))) < 0
 }
 
 // loadArchivedOf reads those answers of a user that are in the archive.

@@ -18,6 +18,7 @@ import (
 type batch struct {
 	*unit
 	careful bool // look for everything before
+	blind   bool // look for nothing before
 
 	users    map[int64]*models.User
 	seqs     map[int64]int64 // of each user's last ledger entry
@@ -98,10 +99,10 @@ func (b *batch) add(in booking) (out booked, err error) {
 }
 
 // needsUser reports whether a booking's user must be known before it: answers
-// alone change no row of theirs, and where the database does not lock rows, a
-// user who does not exist is met by it.
+// alone change no row of theirs, and where that is not locked before, a user
+// who does not exist is met by the database.
 func (b *batch) needsUser(in booking) bool {
-	return b.careful || b.locksRows || in.changesUser()
+	return b.careful || b.locksRows && !b.blind || in.changesUser()
 }
 
 func (b *batch) addAnswers(events []models.AnswerEvent) {

@@ -29,6 +29,7 @@ type engine struct {
 	inserts map[*insertion][]func() string
 	lists   map[*insertion]string
 	allOf   map[*together]string
+	atOnce  string // on PostgreSQL: answers alone
 
 	words        *wordSearch // how words of names are found, or nil
 	withoutWords bool        // a test's
@@ -66,6 +67,9 @@ func (e *engine) open(db *gorm.DB) (err error) {
 	}
 	e.queue = writequeue.New(e.db, e.queueConfig())
 	e.bookings = writequeue.NewBulk(e.queue, e.bookTogether)
+	if e.locksRows {
+		e.bookings.AtOnce(e.bookAtOnce)
+	}
 	e.presence = newPresence(e)
 	e.moved.main = e
 	e.watched = &watched{}

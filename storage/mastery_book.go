@@ -14,7 +14,7 @@ import (
 // is read, folded and written.
 func (u *unit) bookAnswers(events []models.AnswerEvent) error {
 	once, often := byFrequency(events)
-	written, err := u.putAll(newAnswers, answerValues(events), u.steps(once), rollupTasks(events))
+	written, err := u.putAll(newAnswers, answerValues(events), u.steps(once), usersOfAnswers(events))
 	if err := allNew(len(events))(written[0], err); err != nil {
 		return err
 	}
@@ -27,6 +27,16 @@ func (u *unit) bookAnswers(events []models.AnswerEvent) error {
 
 // newAnswers are the rows of answers that come for the first time.
 var newAnswers = declareTogether(insertAnswers, addLevels, insertRollupTasks)
+
+// usersOfAnswers returns the users of answers that are in the order of users.
+func usersOfAnswers(events []models.AnswerEvent) (users []any) {
+	for i, e := range events {
+		if i == 0 || e.UserID != events[i-1].UserID {
+			users = append(users, e.UserID)
+		}
+	}
+	return users
+}
 
 // factKey is the key of a level.
 type factKey struct {
@@ -100,20 +110,23 @@ func (u *unit) lateOf(events []models.AnswerEvent, written int64) (late []models
 
 // addLevels is one step of the fold as the database does it, where the answer
 // is later than the last one.
-var addLevels = declareInsert(insertLevels, levelTypes, `
+var addLevels = declareInsert(insertLevels, levelTypes, stepLevels+`,
+  last_answer_id     = excluded.last_answer_id
+WHERE excluded.last_answer_id > {mastery_stats}.last_answer_id`)
+
+// stepLevels is that step, but for the answer that it comes from.
+const stepLevels = `
 ON CONFLICT (user_id, operation, fact) DO UPDATE SET
   mastery_level      = CASE
     WHEN {mastery_stats}.mastery_level + excluded.last_delta < 0.0 THEN 0.0
     WHEN {mastery_stats}.mastery_level + excluded.last_delta > 5.0 THEN 5.0
     ELSE round({mastery_stats}.mastery_level + excluded.last_delta, 2) END,
   last_delta         = excluded.last_delta,
-  last_answer_id     = excluded.last_answer_id,
   attempts           = {mastery_stats}.attempts + excluded.attempts,
   correct_count      = {mastery_stats}.correct_count + excluded.correct_count,
   total_response_ms  = {mastery_stats}.total_response_ms + excluded.total_response_ms,
   last_response_time = excluded.last_response_time,
-  updated_at         = excluded.updated_at
-WHERE excluded.last_answer_id > {mastery_stats}.last_answer_id`)
+  updated_at         = excluded.updated_at`
 
 // setLevels writes levels over what is there.
 var setLevels = declareInsert(insertLevels, levelTypes, `

@@ -286,6 +286,52 @@ func TestPostgres_RolledUpMeanwhile(t *testing.T) {
 	equal(t, rollups[0].TotalAttempts, 2)
 }
 
+// Answers wait, in the statement that writes them, for who has their user's row,
+// and know what that one did.
+func TestPostgres_AppendedMeanwhile(t *testing.T) {
+	early, late := right(1, "1+1", 10), right(2, "1+1", 20)
+	appending := func(answer storage.Answer) func(*testing.T, *storage.Store, *gorm.DB, int64) {
+		return func(t *testing.T, s *storage.Store, _ *gorm.DB, userID int64) { MustAppend(t, s, userID, answer) }
+	}
+	for name, test := range map[string]struct {
+		meanwhile func(t *testing.T, s *storage.Store, tx *gorm.DB, userID int64)
+		answer    storage.Answer
+		want      error
+		booked    []storage.Answer
+	}{
+		"Later":   {appending(late), early, nil, []storage.Answer{early, late}},
+		"Earlier": {appending(early), late, nil, []storage.Answer{early, late}},
+		"Same":    {appending(late), late, nil, []storage.Answer{late}},
+		// Of this row's locks the one that a foreign key takes is let through.
+		"Held": {func(t *testing.T, _ *storage.Store, tx *gorm.DB, userID int64) {
+			must(t, tx.Exec("SELECT 1 FROM users WHERE id = ? FOR NO KEY UPDATE", userID).Error)
+		}, late, nil, []storage.Answer{late}},
+		"Erased": {func(t *testing.T, s *storage.Store, _ *gorm.DB, userID int64) {
+			must(t, err2(s.Users.Erase(ctx, userID)))
+		}, late, storage.ErrNotFound, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stores := MustOpenStores(t, 2)
+			user := MustUser(t, stores[0].Store, "ada")
+			other := stores[0].db.Begin()
+			must(t, other.Error)
+			defer other.Rollback()
+			test.meanwhile(t, stores[0].In(other), other, user.ID)
+			ended := make(chan error, 1)
+			go func() {
+				ended <- err2(stores[1].Answers.Append(ctx, user.ID, singles(models.ID{}, test.answer)...))
+			}()
+			mustWaitForLock(t, stores[1].db, ended)
+			must(t, other.Commit().Error)
+			if err := <-ended; !errors.Is(err, test.want) {
+				t.Fatalf("got error %v, want %v", err, test.want)
+			}
+			mustFold(t, stores[1].Store, user.ID, test.booked)
+			equal(t, MustInt(t, stores[1].db, "SELECT count(*) FROM answer_events"), int64(len(test.booked)))
+		})
+	}
+}
+
 // Text that PostgreSQL cannot hold is looked for in vain, as it is on SQLite.
 func TestPostgres_TextThatCannotBe(t *testing.T) {
 	f := MustOpenStores(t, 1)[0]

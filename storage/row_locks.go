@@ -66,7 +66,7 @@ func (u *unit) lockSeason(at time.Time) (models.Season, error) {
 // holdUsers is lockUsers where nothing of the users is asked for, and returns
 // the ids of those who are there; where the database does not lock rows, none.
 func (u *unit) holdUsers(ids []int64) ([]int64, error) {
-	if !u.locksRows {
+	if !u.locksRows || len(ids) == 0 {
 		return nil, nil
 	}
 	lock := "SELECT id FROM " + u.name(models.User{}) + " WHERE id = ANY ($1) ORDER BY id FOR UPDATE"

@@ -28,7 +28,8 @@ type Bulk[T, R any] struct {
 
 // shared is what a Bulk's calls have in common.
 type shared struct {
-	run func(tx *gorm.DB, calls []*call) error
+	run  func(tx *gorm.DB, calls []*call) error
+	once func(db *gorm.DB, calls []*call) (done bool, err error) // before run, or nil
 }
 
 // NewBulk returns a Bulk over q. run gets one job or more, in the order of
@@ -38,19 +39,31 @@ type shared struct {
 // run more than once and must change nothing but the database and the jobs.
 func NewBulk[T, R any](q *Queue, run func(tx *gorm.DB, jobs []*Job[T, R]) error) *Bulk[T, R] {
 	return &Bulk[T, R]{queue: q, shared: &shared{run: func(tx *gorm.DB, calls []*call) error {
-		jobs := make([]*Job[T, R], len(calls))
-		for i, c := range calls {
-			jobs[i] = c.job.(*Job[T, R])
-			*jobs[i] = Job[T, R]{In: jobs[i].In} // a run that was undone has left nothing
-		}
+		jobs := jobsOf[T, R](calls)
 		if err := run(tx, jobs); err != nil {
 			return err
 		}
-		for i, c := range calls {
-			c.err = jobs[i].Err
-		}
+		answerJobs(calls, jobs)
 		return nil
 	}}}
+}
+
+// jobsOf returns the jobs of calls, as they came: a run that was undone has
+// left nothing.
+func jobsOf[T, R any](calls []*call) []*Job[T, R] {
+	jobs := make([]*Job[T, R], len(calls))
+	for i, c := range calls {
+		jobs[i] = c.job.(*Job[T, R])
+		*jobs[i] = Job[T, R]{In: jobs[i].In}
+	}
+	return jobs
+}
+
+// answerJobs notes what came of the jobs of calls.
+func answerJobs[T, R any](calls []*call, jobs []*Job[T, R]) {
+	for i, c := range calls {
+		c.err = jobs[i].Err
+	}
 }
 
 // Do has in written, together with what others have, and returns the answer

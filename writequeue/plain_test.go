@@ -11,17 +11,24 @@ import (
 	"github.com/flashstore/flashstore/writequeue"
 )
 
-// The queue works without package hooks, too.
-func TestWithoutHooks(t *testing.T) {
+// openPlain opens a new file with one connection, for which calls wait, and
+// without package hooks.
+func openPlain(t *testing.T) *gorm.DB {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "app.db")
 	db, err := gorm.Open(sqlite.Open(path+"?_journal_mode=WAL&_txlock=immediate"), &gorm.Config{Logger: logger.Discard})
 	must(t, err)
 	pool, err := db.DB()
 	must(t, err)
-	defer pool.Close()
-	pool.SetMaxOpenConns(1) // whom a call waits for
+	t.Cleanup(func() { must(t, pool.Close()) })
+	pool.SetMaxOpenConns(1)
 	must(t, db.Exec(createRows).Error)
+	return db
+}
 
+// The queue works without package hooks, too.
+func TestWithoutHooks(t *testing.T) {
+	db := openPlain(t)
 	q := writequeue.New(db, writequeue.Config{})
 	must(t, q.Do(t.Context(), adds(0, 0)))
 	l := newLine(t, q, db)

@@ -168,8 +168,13 @@ func (q *Queue) remove(c *call) {
 	c.place = nil
 }
 
-// lead begins a transaction and hands it to those who wait, c the first.
+// lead begins a transaction and hands it to those who wait, c the first, unless
+// they may be written at once.
 func (q *Queue) lead(c *call) {
+	if q.mayBeAtOnce(c) {
+		q.atOnce(c)
+		return
+	}
 	g, err := begin(q, c)
 	if err != nil {
 		q.fail(c, err)
@@ -260,7 +265,7 @@ func (q *Queue) mayJoin(leader, c *call) bool {
 	case q.cfg.Lanes == 1:
 		return true
 	}
-	return c.shared != nil && c.shared == leader.shared && !c.split && !leader.split
+	return c.shared != nil && c.shared == leader.shared && !c.split && !leader.split && c.tried == leader.tried
 }
 
 // putBack puts calls of a group that was undone before those who wait, to run

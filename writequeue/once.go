@@ -1,0 +1,98 @@
+package writequeue
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// AtOnce has calls first handed to once, which writes them in one statement. On
+// a server that is a transaction of its own, and takes one round trip where
+// BEGIN and COMMIT take two more. once sets Out or Err of each job, as NewBulk's
+// function does, and returns true; where it returns false it has written
+// nothing, and NewBulk's function runs them. An error, of a connection that
+// broke for example, is the answer to all of them. db is not a transaction, and
+// its context ends with none of the calls'.
+//
+// It is used where there are several lanes. Call it before the first Do.
+func (b *Bulk[T, R]) AtOnce(once func(db *gorm.DB, jobs []*Job[T, R]) (done bool, err error)) {
+	b.shared.once = func(db *gorm.DB, calls []*call) (bool, error) {
+		jobs := jobsOf[T, R](calls)
+		done, err := once(db, jobs)
+		if done {
+			answerJobs(calls, jobs)
+		}
+		return done, err
+	}
+}
+
+// mayBeAtOnce reports whether a group that c leads is first written at once.
+func (q *Queue) mayBeAtOnce(c *call) bool {
+	return q.cfg.Lanes > 1 && c.shared != nil && c.shared.once != nil && !c.tried
+}
+
+// atOnce has those who wait, c the first, written at once. c waits for a
+// connection as long as its context goes on.
+func (q *Queue) atOnce(c *call) {
+	connected := false
+	err := q.db.WithContext(c.ctx).Connection(func(db *gorm.DB) error {
+		connected = true
+		q.letCome()
+		q.writeAtOnce(c, db.WithContext(context.WithoutCancel(c.ctx)), q.take(c, q.cfg.MaxGroup))
+		return nil
+	})
+	if !connected {
+		if c.ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(c.ctx), err)
+		}
+		q.fail(c, err)
+	}
+}
+
+// writeAtOnce has calls written, and answered; where that cannot be, also for a
+// panic, they run again in a transaction.
+func (q *Queue) writeAtOnce(leader *call, db *gorm.DB, calls []*call) {
+	live := make([]*call, 0, len(calls))
+	for _, c := range calls {
+		c.runs++
+		c.tried = true
+		if c.err = context.Cause(c.ctx); c.err == nil {
+			live = append(live, c)
+		}
+	}
+	began := time.Now()
+	done, err := len(live) == 0, error(nil)
+	leader.gone = true
+	defer func() {
+		if recover() != nil { // it will do so again, in the goroutine of whose it is
+			leader.gone = false
+		}
+		if !done && err == nil {
+			q.putBack(calls, false)
+			q.leave()
+			return
+		}
+		q.writtenAtOnce(calls, began, err)
+	}()
+	if !done {
+		done, err = live[0].shared.once(db, live)
+	}
+	leader.gone = false
+}
+
+// writtenAtOnce answers calls that were written, or not for err.
+func (q *Queue) writtenAtOnce(calls []*call, began time.Time, err error) {
+	if err == nil {
+		q.figures.committed(calls, began)
+		q.shared.Store(len(calls) > 1)
+	}
+	for _, c := range calls {
+		if c.err == nil {
+			c.err = err
+		}
+		c.answer(c.err)
+	}
+	q.leave() // behind the answers, so that those who come back are in the next group
+}
