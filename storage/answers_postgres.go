@@ -8,6 +8,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"github.com/flashstore/flashstore/models"
 )
 
 // On PostgreSQL round trips and a transaction's beginning and end cost as much
@@ -33,41 +35,46 @@ INSERT INTO {rollup_queue} (user_id) SELECT id FROM held ON CONFLICT DO NOTHING`
 func (e *engine) bookAtOnce(db *gorm.DB, jobs []*job) (done bool, err error) {
 	b := newBatch(e.unit(db.Session(&gorm.Session{NewDB: true, Logger: refusals{db.Logger}})), false)
 	b.blind = true
-	if err := b.watch(); err != nil || !b.readsNothing(jobs) {
+	if err := b.watch(); err != nil || b.aside != nil {
 		return false, err
 	}
 	for _, j := range jobs {
+		if b.mayBeArchived(j.In.events) {
+			return false, nil
+		}
 		j.Out, j.Err = b.add(j.In)
 	}
 	slices.SortFunc(b.newAnswers, byUserAndID)
-	once, often := byFrequency(b.newAnswers)
-	if len(often) > 0 {
-		return false, nil
+	if _, often := byFrequency(b.newAnswers); len(often) > 0 {
+		return false, nil // such a level takes more than one step
 	}
-	users, err := listOf("bigint", usersOfAnswers(b.newAnswers), 0, 1)
-	lists := []any{users}
-	if err == nil {
-		lists, err = insertAnswersOrFail.lists(lists, answerValues(b.newAnswers))
-	}
-	if err == nil {
-		lists, err = addLevelsOrFail.lists(lists, b.steps(once))
-	}
-	if err == nil {
-		err = b.exec(b.atOnce, lists).Error
-	}
+	err = b.appendAtOnce(b.newAnswers)
 	if isRefusal(err) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// readsNothing reports whether of jobs nothing has to be read before they are
-// written.
-func (b *batch) readsNothing(jobs []*job) bool {
-	return b.aside == nil && !slices.ContainsFunc(jobs, func(j *job) bool {
-		return j.In.changesUser() || j.In.doubts != nil || b.mayBeArchived(j.In.events)
-	})
+// appendAtOnce writes answers to different facts, in the order of their users.
+func (u *unit) appendAtOnce(events []models.AnswerEvent) error {
+	users, err := listOf("bigint", usersOfAnswers(events), 0, 1)
+	if err != nil {
+		return err
+	}
+	lists, err := insertAnswersOrFail.lists([]any{users}, answerValues(events))
+	if err != nil {
+		return err
+	}
+	lists, err = addLevelsOrFail.lists(lists, u.steps(events))
+	if err != nil {
+		return err
+	}
+	return u.exec(u.atOnce, lists).Error
 }
+
+// needsNothing reports whether a booking is answers alone of which, as far as it
+// says, nothing has to be read before they are written.
+func (b booking) needsNothing() bool { return !b.changesUser() && b.doubts == nil }
 
 // insertAnswersOrFail and addLevelsOrFail are insertAnswers and addLevels
 // that fail where those leave a row out.

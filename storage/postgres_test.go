@@ -286,6 +286,53 @@ func TestPostgres_RolledUpMeanwhile(t *testing.T) {
 	equal(t, rollups[0].TotalAttempts, 2)
 }
 
+// Answers alone are one statement. What that cannot write is booked as ever, and
+// the application's logger hears of no error.
+func TestPostgres_AppendAtOneStroke(t *testing.T) {
+	for name, change := range map[string]func(*setup){
+		"Default": func(*setup) {}, "Translated": func(s *setup) { s.gorm.TranslateError = true },
+		"Prepared": func(s *setup) { s.gorm.PrepareStmt = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			statements := &recorder{Interface: logger.Discard}
+			f := MustOpenStores(t, 1, change, func(s *setup) { s.gorm.Logger = statements })[0]
+			user := MustUser(t, f.Store, "ada")
+			MustAppend(t, f.Store, user.ID, right(10, "1+1", 0)) // looks, once, for what is set aside
+			one, other := right(20, "1+1", 5), right(21, "2+2", 5)
+			changed := one
+			changed.ResponseMS++
+			late := right(15, "1+1", 5)
+			again, early := right(22, "3+3", 5), right(23, "3+3", 5)
+			for _, step := range []struct {
+				name    string
+				user    int64
+				answers []storage.Answer
+				want    storage.AppendReceipt
+				err     error
+				alone   bool
+			}{
+				{"new", user.ID, []storage.Answer{one, other}, storage.AppendReceipt{Booked: 2}, nil, true},
+				{"repeated", user.ID, []storage.Answer{one, other}, storage.AppendReceipt{Repeated: 2}, nil, false},
+				{"conflicting", user.ID, []storage.Answer{changed}, storage.AppendReceipt{}, storage.ErrConflict, false},
+				{"late", user.ID, []storage.Answer{late}, storage.AppendReceipt{Booked: 1}, nil, false},
+				{"one fact", user.ID, []storage.Answer{again, early}, storage.AppendReceipt{Booked: 2}, nil, false},
+				{"nobody's", user.ID + 1, []storage.Answer{right(30, "1+1", 5)}, storage.AppendReceipt{}, storage.ErrNotFound, false},
+			} {
+				statements.take()
+				got, err := f.Answers.Append(ctx, step.user, singles(models.ID{}, step.answers...)...)
+				if !errors.Is(err, step.err) || got != step.want {
+					t.Errorf("%s: got %+v and error %v, want %+v and %v", step.name, got, err, step.want, step.err)
+				}
+				if ran := statements.take(); (len(ran) == 1) != step.alone {
+					t.Errorf("%s: it ran %q", step.name, ran)
+				}
+			}
+			equal(t, len(statements.failures), 0)
+			mustFold(t, f.Store, user.ID, []storage.Answer{right(10, "1+1", 0), late, one, other, again, early})
+		})
+	}
+}
+
 // Answers wait, in the statement that writes them, for who has their user's row,
 // and know what that one did.
 func TestPostgres_AppendedMeanwhile(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 
 	"gorm.io/gorm"
+
+	"github.com/flashstore/flashstore/hooks"
 )
 
 // commitPool begins transactions whose COMMIT meets the fault, while that is
@@ -69,6 +71,17 @@ func (tx *commitTx) Commit() error {
 		return ErrCrash
 	}
 	return tx.Tx.Commit()
+}
+
+// atOwnCommit and behindOwnCommit stand around a statement that GORM executes
+// outside of a transaction, and that is one of its own.
+func (f *fault) atOwnCommit(tx *gorm.DB)     { f.ownCommit(tx, atCommit) }
+func (f *fault) behindOwnCommit(tx *gorm.DB) { f.ownCommit(tx, behindCommit) }
+
+func (f *fault) ownCommit(tx *gorm.DB, kind crash) {
+	if tx.Error == nil && !tx.DryRun && !hooks.InTransaction(tx) && f.armedFor(kind) && f.meetCommit() == kind {
+		_ = tx.AddError(ErrCrash)
+	}
 }
 
 // Unwrap has package hooks find its own transaction.

@@ -203,6 +203,8 @@ func (f *fault) install(db *gorm.DB) error {
 		calls.Delete().Before("*").Register(name, f.look),
 		calls.Row().Before("*").Register(name, f.look),
 		calls.Raw().Before("*").Register(name, f.look),
+		calls.Raw().Before("*").Register(name+":commit", f.atOwnCommit),
+		calls.Raw().After("*").Register(name+":committed", f.behindOwnCommit),
 	)
 }
 

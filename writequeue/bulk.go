@@ -24,6 +24,7 @@ type Job[T, R any] struct {
 type Bulk[T, R any] struct {
 	queue  *Queue
 	shared *shared
+	may    func(in T) bool // be written at once; or nil
 }
 
 // shared is what a Bulk's calls have in common.
@@ -73,6 +74,7 @@ func (b *Bulk[T, R]) Do(ctx context.Context, in T) (R, error) {
 	job := &Job[T, R]{In: in}
 	c := newCall(ctx)
 	c.shared, c.job = b.shared, job
+	c.once = b.may != nil && b.may(in)
 	err := b.queue.do(c)
 	return job.Out, err
 }

@@ -19,7 +19,7 @@ type call struct {
 	shared *shared // what runs it together with others, or nil
 	job    any     // its data, for shared
 	split  bool    // it could not be run together with others
-	tried  bool    // it could not be written at once
+	once   bool    // it is to be tried without a transaction
 	turn   chan turn
 	came   time.Time
 	place  *list.Element // among those who wait; nil: no longer there

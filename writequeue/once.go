@@ -8,16 +8,17 @@ import (
 	"gorm.io/gorm"
 )
 
-// AtOnce has calls first handed to once, which writes them in one statement. On
-// a server that is a transaction of its own, and takes one round trip where
-// BEGIN and COMMIT take two more. once sets Out or Err of each job, as NewBulk's
-// function does, and returns true; where it returns false it has written
-// nothing, and NewBulk's function runs them. An error, of a connection that
-// broke for example, is the answer to all of them. db is not a transaction, and
-// its context ends with none of the calls'.
+// AtOnce has calls for which may returns true first handed to once, which writes
+// them in one statement. On a server that is a transaction of its own, and takes
+// one round trip where BEGIN and COMMIT take two more. once sets Out or Err of
+// each job, as NewBulk's function does, and returns true; where it returns false
+// it has written nothing, and NewBulk's function runs them. An error, of a
+// connection that broke for example, is the answer to all of them. db is not a
+// transaction, and its context ends with none of the calls'.
 //
 // It is used where there are several lanes. Call it before the first Do.
-func (b *Bulk[T, R]) AtOnce(once func(db *gorm.DB, jobs []*Job[T, R]) (done bool, err error)) {
+func (b *Bulk[T, R]) AtOnce(may func(in T) bool, once func(db *gorm.DB, jobs []*Job[T, R]) (done bool, err error)) {
+	b.may = may
 	b.shared.once = func(db *gorm.DB, calls []*call) (bool, error) {
 		jobs := jobsOf[T, R](calls)
 		done, err := once(db, jobs)
@@ -30,7 +31,7 @@ func (b *Bulk[T, R]) AtOnce(once func(db *gorm.DB, jobs []*Job[T, R]) (done bool
 
 // mayBeAtOnce reports whether a group that c leads is first written at once.
 func (q *Queue) mayBeAtOnce(c *call) bool {
-	return q.cfg.Lanes > 1 && c.shared != nil && c.shared.once != nil && !c.tried
+	return c.once && q.cfg.Lanes > 1
 }
 
 // atOnce has those who wait, c the first, written at once. c waits for a
@@ -57,7 +58,7 @@ func (q *Queue) writeAtOnce(leader *call, db *gorm.DB, calls []*call) {
 	live := make([]*call, 0, len(calls))
 	for _, c := range calls {
 		c.runs++
-		c.tried = true
+		c.once = false
 		if c.err = context.Cause(c.ctx); c.err == nil {
 			live = append(live, c)
 		}

@@ -21,14 +21,17 @@ type once struct {
 	tries []int
 }
 
-// fall has a connection break, as far as anybody knows.
-const fall = kill - 1
+// fall has a connection break, as far as anybody knows; apart is not tried.
+const (
+	fall  = kill - 1
+	apart = 1
+)
 
 var errFallen = errors.New("the connection fell")
 
 func newOnce(q *writequeue.Queue) *once {
 	o := &once{counted: newCounted(q)}
-	o.AtOnce(func(db *gorm.DB, jobs []*writequeue.Job[row, int64]) (bool, error) {
+	o.AtOnce(func(r row) bool { return r.N != apart }, func(db *gorm.DB, jobs []*writequeue.Job[row, int64]) (bool, error) {
 		o.mu.Lock()
 		o.tries = append(o.tries, len(jobs))
 		o.mu.Unlock()
@@ -152,11 +155,13 @@ func TestAtOnce_WhatShares(t *testing.T) {
 	o, l := newOnce(q), newLine(t, q, db)
 	l.job(o.counted, 2, 0)
 	l.do(t.Context(), adds(3, 0))
-	l.job(o.counted, 4, 0)
-	l.mustEnd(nil, nil, nil)
+	l.job(o.counted, 4, apart)
+	l.job(o.counted, 5, 0)
+	l.job(o.counted, 6, apart)
+	l.mustEnd(nil, nil, nil, nil, nil)
 	must(t, q.Close())
-	o.mustHaveTried(t, []int{2}, nil)
-	mustBeStored(t, db, 0, 1, 2, 4, 3)
+	o.mustHaveTried(t, []int{2}, []int{2})
+	mustBeStored(t, db, 0, 1, 2, 5, 3, 4, 6)
 }
 
 // Contexts end as with a transaction: while a call waits for a connection, and

@@ -265,7 +265,7 @@ func (q *Queue) mayJoin(leader, c *call) bool {
 	case q.cfg.Lanes == 1:
 		return true
 	}
-	return c.shared != nil && c.shared == leader.shared && !c.split && !leader.split && c.tried == leader.tried
+	return c.shared != nil && c.shared == leader.shared && !c.split && !leader.split && c.once == leader.once
 }
 
 // putBack puts calls of a group that was undone before those who wait, to run
