@@ -10,6 +10,9 @@ import (
 // refers to does not exist, or because others refer to it: on SQLite, and on
 // PostgreSQL.
 func ForeignKeyViolated(err error) bool {
+	if err == nil {
+		return false // errors.As needs room for what it finds
+	}
 	var pg interface{ SQLState() string }
 	if errors.As(err, &pg) {
 		return pg.SQLState() == "23503"

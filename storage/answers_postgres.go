@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
@@ -21,20 +22,30 @@ import (
 // on one that comes behind a later one to its fact, and on a user who is not
 // there: then they are booked step by step.
 
-// atOnceText returns the statement. Its first variable is the users.
-func atOnceText() string {
-	const behindTheLock = "WHERE (SELECT count(*) FROM held) >= 0"
-	return `
-WITH held AS (SELECT id FROM {users} WHERE id = ANY (CAST($1 AS bigint[])) ORDER BY id FOR UPDATE),
-answers AS (` + insertAnswersOrFail.listText(2, behindTheLock) + `),
-levels AS (` + addLevelsOrFail.listText(2+insertAnswersOrFail.columns, behindTheLock) + `)
+// appendAtOnce is the statement. Its variables are the users and, column by
+// column, the answers with what each adds to its level.
+const appendAtOnce = `
+WITH held AS (
+  SELECT id FROM {users} WHERE id = ANY (CAST($1 AS bigint[])) ORDER BY id FOR UPDATE
+), given AS (
+  SELECT * FROM unnest(CAST($2 AS bigint[]), CAST($3 AS uuid[]), CAST($4 AS uuid[]), CAST($5 AS text[]), CAST($6 AS text[]),
+    CAST($7 AS boolean[]), CAST($8 AS bigint[]), CAST($9 AS bigint[]), CAST($10 AS double precision[]))
+    AS given (` + answerColumns + `, delta)
+  WHERE (SELECT count(*) FROM held) >= 0
+), answers AS (
+  INSERT INTO {answer_events} (` + answerColumns + `) SELECT ` + answerColumns + ` FROM given
+), levels AS (` + insertLevels + `
+  SELECT user_id, operation, fact, least(greatest(delta, 0.0), 5.0), delta, id,
+    1, CAST(correct AS int), response_time_ms, response_time_ms, created_at
+  FROM given` + stepLevels + `,
+  last_answer_id     = CASE WHEN excluded.last_answer_id > {mastery_stats}.last_answer_id THEN excluded.last_answer_id END
+)
 INSERT INTO {rollup_queue} (user_id) SELECT id FROM held ON CONFLICT DO NOTHING`
-}
 
 // bookAtOnce books jobs in one statement, or returns false and books nothing.
 func (e *engine) bookAtOnce(db *gorm.DB, jobs []*job) (done bool, err error) {
 	b := newBatch(e.unit(db.Session(&gorm.Session{NewDB: true, Logger: refusals{db.Logger}})), false)
-	b.blind = true
+	b.blind, b.newAnswers = true, make([]models.AnswerEvent, 0, len(jobs))
 	if err := b.watch(); err != nil || b.aside != nil {
 		return false, err
 	}
@@ -57,32 +68,30 @@ func (e *engine) bookAtOnce(db *gorm.DB, jobs []*job) (done bool, err error) {
 
 // appendAtOnce writes answers to different facts, in the order of their users.
 func (u *unit) appendAtOnce(events []models.AnswerEvent) error {
-	users, err := listOf("bigint", usersOfAnswers(events), 0, 1)
-	if err != nil {
-		return err
+	n, rules := len(events), u.cfg.Rules
+	var (
+		held                  = make([]int64, 0, n)
+		users, times, moments = make([]int64, n), make([]int64, n), make([]int64, n)
+		ids, sessions         = make(pgtype.FlatArray[pgtype.UUID], n), make(pgtype.FlatArray[pgtype.UUID], n)
+		operations, facts     = make([]string, n), make([]string, n)
+		correct, deltas       = make([]bool, n), make([]float64, n)
+	)
+	for i, e := range events {
+		if i == 0 || e.UserID != events[i-1].UserID {
+			held = append(held, e.UserID)
+		}
+		users[i], operations[i], facts[i], correct[i] = e.UserID, e.Operation, e.Fact, e.Correct
+		ids[i] = pgtype.UUID{Bytes: e.ID, Valid: true}
+		sessions[i] = pgtype.UUID{Bytes: e.SessionID, Valid: !e.SessionID.IsZero()}
+		times[i], moments[i] = e.ResponseTimeMS, e.CreatedAt.UnixMilli()
+		deltas[i] = rules.Mastery(rules, e.Correct, e.ResponseTimeMS).Float()
 	}
-	lists, err := insertAnswersOrFail.lists([]any{users}, answerValues(events))
-	if err != nil {
-		return err
-	}
-	lists, err = addLevelsOrFail.lists(lists, u.steps(events))
-	if err != nil {
-		return err
-	}
-	return u.exec(u.atOnce, lists).Error
+	return u.exec(u.atOnce, []any{held, users, ids, sessions, operations, facts, correct, times, moments, deltas}).Error
 }
 
 // needsNothing reports whether a booking is answers alone of which, as far as it
 // says, nothing has to be read before they are written.
 func (b booking) needsNothing() bool { return !b.changesUser() && b.doubts == nil }
-
-// insertAnswersOrFail and addLevelsOrFail are insertAnswers and addLevels
-// that fail where those leave a row out.
-var (
-	insertAnswersOrFail = declareInsert(insertAnswers.before, answerTypes, "")
-	addLevelsOrFail     = declareInsert(insertLevels, levelTypes, stepLevels+`,
-  last_answer_id     = CASE WHEN excluded.last_answer_id > {mastery_stats}.last_answer_id THEN excluded.last_answer_id END`)
-)
 
 // isRefusal reports whether err is the server's answer to a statement, which
 // then has written nothing.

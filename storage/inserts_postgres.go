@@ -12,23 +12,22 @@ import (
 func (e *engine) makeListTexts() {
 	e.lists = make(map[*insertion]string, len(insertions))
 	for _, i := range insertions {
-		e.lists[i] = withPrefix(i.listText(1, ""), e.cfg.TablePrefix)
+		e.lists[i] = withPrefix(i.listText(1), e.cfg.TablePrefix)
 	}
 	e.allOf = make(map[*together]string, len(togethers))
 	for _, t := range togethers {
 		e.allOf[t] = withPrefix(t.listText(), e.cfg.TablePrefix)
 	}
-	e.atOnce = withPrefix(atOnceText(), e.cfg.TablePrefix)
+	e.atOnce = withPrefix(appendAtOnce, e.cfg.TablePrefix)
 }
 
-// listText returns the SQL with its variables numbered from first, of the rows
-// that meet a condition, or none.
-func (i *insertion) listText(first int, condition string) string {
+// listText returns the SQL with its variables numbered from first.
+func (i *insertion) listText(first int) string {
 	lists := make([]string, i.columns)
 	for n, kind := range i.types {
 		lists[n] = fmt.Sprintf("CAST($%d AS %s[])", first+n, kind)
 	}
-	return i.before + " SELECT * FROM unnest(" + strings.Join(lists, ", ") + ") " + condition + i.after
+	return i.before + " SELECT * FROM unnest(" + strings.Join(lists, ", ") + ") " + i.after
 }
 
 // listText returns the SQL that does all of t in one round trip and counts the
@@ -37,7 +36,7 @@ func (t *together) listText() string {
 	var with, counts []string
 	first := 1
 	for n, i := range *t {
-		with = append(with, fmt.Sprintf("rows%d AS (%s RETURNING 1)", n, i.listText(first, "")))
+		with = append(with, fmt.Sprintf("rows%d AS (%s RETURNING 1)", n, i.listText(first)))
 		counts = append(counts, fmt.Sprintf("(SELECT count(*) FROM rows%d)", n))
 		first += i.columns
 	}

@@ -14,7 +14,7 @@ import (
 // is read, folded and written.
 func (u *unit) bookAnswers(events []models.AnswerEvent) error {
 	once, often := byFrequency(events)
-	written, err := u.putAll(newAnswers, answerValues(events), u.steps(once), usersOfAnswers(events))
+	written, err := u.putAll(newAnswers, answerValues(events), u.steps(once), rollupTasks(events))
 	if err := allNew(len(events))(written[0], err); err != nil {
 		return err
 	}
@@ -27,16 +27,6 @@ func (u *unit) bookAnswers(events []models.AnswerEvent) error {
 
 // newAnswers are the rows of answers that come for the first time.
 var newAnswers = declareTogether(insertAnswers, addLevels, insertRollupTasks)
-
-// usersOfAnswers returns the users of answers that are in the order of users.
-func usersOfAnswers(events []models.AnswerEvent) (users []any) {
-	for i, e := range events {
-		if i == 0 || e.UserID != events[i-1].UserID {
-			users = append(users, e.UserID)
-		}
-	}
-	return users
-}
 
 // factKey is the key of a level.
 type factKey struct {
@@ -51,6 +41,9 @@ func byFrequency(events []models.AnswerEvent) (once, often []models.AnswerEvent)
 	count := make(map[factKey]int, len(events))
 	for _, e := range events {
 		count[keyOf(e)]++
+	}
+	if len(count) == len(events) {
+		return events, nil
 	}
 	for _, e := range events {
 		if count[keyOf(e)] == 1 {

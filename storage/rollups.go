@@ -62,13 +62,22 @@ SELECT * FROM {mastery_rollups} WHERE user_id = CAST(? AS BIGINT) ORDER BY opera
 		"SEARCH mastery_rollups USING PRIMARY KEY (user_id=?)")
 )
 
-// insertRollupTasks notes that users have answers that are not rolled up.
 var insertRollupTasks = declareInsert(`
 INSERT INTO {rollup_queue} (user_id)`, "bigint", `
 ON CONFLICT DO NOTHING`)
 
 // rollupColumns is the number of columns of mastery_rollups.
 const rollupColumns = 8
+
+// rollupTasks note that users have answers that are not rolled up.
+func rollupTasks(events []models.AnswerEvent) (users []any) {
+	for i, e := range events {
+		if i == 0 || e.UserID != events[i-1].UserID {
+			users = append(users, e.UserID)
+		}
+	}
+	return users
+}
 
 // rollUp takes up to limit users off the queue.
 func (u *unit) rollUp(limit int) (users, facts int, err error) {
