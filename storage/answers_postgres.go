@@ -89,9 +89,11 @@ func (u *unit) appendAtOnce(events []models.AnswerEvent) error {
 	return u.exec(u.atOnce, []any{held, users, ids, sessions, operations, facts, correct, times, moments, deltas}).Error
 }
 
-// needsNothing reports whether a booking is answers alone of which, as far as it
-// says, nothing has to be read before they are written.
-func (b booking) needsNothing() bool { return !b.changesUser() && b.doubts == nil }
+// mayBeAtOnce reports whether a booking is answers alone of which, as far as can
+// be told from it, nothing has to be read before they are written.
+func (e *engine) mayBeAtOnce(b booking) bool {
+	return !b.changesUser() && e.cfg.Rules.Plausibility == (Plausibility{})
+}
 
 // isRefusal reports whether err is the server's answer to a statement, which
 // then has written nothing.

@@ -68,7 +68,7 @@ func (e *engine) open(db *gorm.DB) (err error) {
 	e.queue = writequeue.New(e.db, e.queueConfig())
 	e.bookings = writequeue.NewBulk(e.queue, e.bookTogether)
 	if e.locksRows {
-		e.bookings.AtOnce(booking.needsNothing, e.bookAtOnce)
+		e.bookings.AtOnce(e.mayBeAtOnce, e.bookAtOnce)
 	}
 	e.presence = newPresence(e)
 	e.moved.main = e

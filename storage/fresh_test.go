@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"testing"
+	"time"
 
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -14,6 +15,34 @@ import (
 	"github.com/flashstore/flashstore/models"
 	"github.com/flashstore/flashstore/storage"
 )
+
+// One connection to the primary is enough for whatever is written, also where
+// the application's reads go elsewhere.
+func TestPostgres_OneConnection(t *testing.T) {
+	dsn := pgtest.Server(t).Database(t)
+	f := &fixture{db: MustOpenGORM(t, dsn, &gorm.Config{Logger: logger.Discard})}
+	f.Store = storage.New(storage.Config{})
+	resolver := dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{postgres.Open(dsn)}})
+	must(t, f.db.Use(resolver))
+	must(t, f.db.Use(f.Store))
+	t.Cleanup(func() {
+		must(t, f.Close())
+		must(t, resolver.Call(func(pool gorm.ConnPool) error { return pool.(*sql.DB).Close() }))
+	})
+	pool, err := f.db.DB()
+	must(t, err)
+	pool.SetMaxOpenConns(1)
+	users := MustUsers(t, f, 8)
+	must(t, errors.Join(atOnce(len(users), func(i int) error {
+		now := time.Now()
+		return errors.Join(
+			err2(f.Answers.Append(ctx, users[i].ID, storage.SingleAnswer{Operation: "addition", Answer: storage.Answer{ID: models.NewID(), Fact: "8+7", At: now}})),
+			err2(f.Coins.Grant(ctx, users[i].ID, models.NewID(), 1, "gift", "")))
+	})...))
+	for _, user := range users {
+		equal(t, len(MustRecent(t, f.Store, user.ID, 0)), 1)
+	}
+}
 
 // Reads go to a replica, which is behind, but for those that must see what was
 // written.

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 
 	"gorm.io/gorm"
-
-	"github.com/flashstore/flashstore/hooks"
 )
 
 // commitPool begins transactions whose COMMIT meets the fault, while that is
@@ -74,12 +72,14 @@ func (tx *commitTx) Commit() error {
 }
 
 // atOwnCommit and behindOwnCommit stand around a statement that GORM executes
-// outside of a transaction, and that is one of its own.
+// outside of a transaction, and that is one of its own. All others are begun
+// here.
 func (f *fault) atOwnCommit(tx *gorm.DB)     { f.ownCommit(tx, atCommit) }
 func (f *fault) behindOwnCommit(tx *gorm.DB) { f.ownCommit(tx, behindCommit) }
 
 func (f *fault) ownCommit(tx *gorm.DB, kind crash) {
-	if tx.Error == nil && !tx.DryRun && !hooks.InTransaction(tx) && f.armedFor(kind) && f.meetCommit() == kind {
+	_, inside := tx.Statement.ConnPool.(*commitTx)
+	if tx.Error == nil && !tx.DryRun && !inside && f.armedFor(kind) && f.meetCommit() == kind {
 		_ = tx.AddError(ErrCrash)
 	}
 }

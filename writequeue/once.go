@@ -13,8 +13,8 @@ import (
 // one round trip where BEGIN and COMMIT take two more. once sets Out or Err of
 // each job, as NewBulk's function does, and returns true; where it returns false
 // it has written nothing, and NewBulk's function runs them. An error, of a
-// connection that broke for example, is the answer to all of them. db is not a
-// transaction, and its context ends with none of the calls'.
+// connection that broke for example, is the answer to all of them. db is one
+// connection, and its context ends with none of the calls'.
 //
 // It is used where there are several lanes. Call it before the first Do.
 func (b *Bulk[T, R]) AtOnce(may func(in T) bool, once func(db *gorm.DB, jobs []*Job[T, R]) (done bool, err error)) {
@@ -40,6 +40,7 @@ func (q *Queue) atOnce(c *call) {
 	connected := false
 	err := q.db.WithContext(c.ctx).Connection(func(db *gorm.DB) error {
 		connected = true
+		db.Statement.ConnPool = pinned{db.Statement.ConnPool}
 		q.letCome()
 		q.writeAtOnce(c, db.WithContext(context.WithoutCancel(c.ctx)), q.take(c, q.cfg.MaxGroup))
 		return nil
@@ -51,6 +52,14 @@ func (q *Queue) atOnce(c *call) {
 		q.fail(c, err)
 	}
 }
+
+// pinned is a connection that GORM's plugins leave alone as they do a
+// transaction's: gorm.io/plugin/dbresolver would take another one out of the
+// pool, and wait for it while this one is held.
+type pinned struct{ gorm.ConnPool }
+
+func (pinned) Commit() error   { return nil }
+func (pinned) Rollback() error { return nil }
 
 // writeAtOnce has calls written, and answered; where that cannot be, also for a
 // panic, they run again in a transaction.

@@ -9,7 +9,6 @@ import (
 
 	"gorm.io/gorm"
 
-	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/writequeue"
 )
 
@@ -35,8 +34,8 @@ func newOnce(q *writequeue.Queue) *once {
 		o.mu.Lock()
 		o.tries = append(o.tries, len(jobs))
 		o.mu.Unlock()
-		if hooks.InTransaction(db) || db.Statement.Context.Done() != nil {
-			return false, errors.New("it is in a transaction, or ends with a call")
+		if db.Statement.Context.Done() != nil {
+			return false, errors.New("it ends with a call")
 		}
 		var good []*writequeue.Job[row, int64]
 		for _, j := range jobs {
