@@ -42,7 +42,7 @@ type Config struct {
 	// that of writequeue; on PostgreSQL with two lanes, each of which takes a
 	// connection. Let the pool keep as many idle ones as there are lanes and
 	// readers (sql.DB.SetMaxIdleConns; by default, it keeps two): otherwise it
-	// opens and closes one at every turn, which halves the rate.
+	// opens and closes one at every turn, at less than half the rate.
 	Queue writequeue.Config
 
 	// PresenceInterval is how often the times that Users.Touch keeps are

@@ -9,8 +9,9 @@
 //
 // On SQLite it brings the hooks plugin along, and it migrates its tables at
 // start-up. On PostgreSQL, opened with gorm.io/driver/postgres, everything is
-// the same; how the two differ inside is in row_locks.go, postgres.go and
-// inserts_postgres.go, and in what archive.go and ranks.go say of themselves.
+// the same; how the two differ inside is in row_locks.go, postgres.go,
+// inserts_postgres.go and answers_postgres.go, and in what archive.go and
+// ranks.go say of themselves.
 //
 // Each noun is a field of Store; store.In(tx) is the same API inside of a
 // transaction of the caller's. Everything is safe for concurrent use, every

@@ -16,7 +16,8 @@ import (
 // computed with the user's row locked, until the commit: answers without a
 // session, too. Under READ COMMITTED each statement behind the lock sees what
 // the one before has committed, so that every change of one user is made as if
-// there were no others.
+// there were no others. Answers that need nothing computed are written in the
+// statement that takes the lock.
 //
 // All that one transaction needs is locked before anything is written, in one
 // order: seasons, users by their ids, session ids. Who settles a season locks

@@ -17,7 +17,8 @@
 // committed.
 //
 // Bulk goes further where calls are data: it hands what waits to one function,
-// which writes all of it in a few statements.
+// which writes all of it in a few statements; on a server, where each round trip
+// counts, with AtOnce in a single one.
 //
 // It works over any GORM dialect. Without package hooks a call that is made
 // inside of another one's function is not noticed, and waits for itself.
