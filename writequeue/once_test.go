@@ -106,7 +106,7 @@ func TestAtOnce(t *testing.T) {
 					if i == at {
 						want = test.is
 					}
-					if !errors.Is(err, want) && (want != errAny || err == nil) {
+					if ok := errors.Is(err, want) || errors.Is(want, errAny) && err != nil; !ok {
 						t.Errorf("job %d ended with %v, want %v", i, err, want)
 					}
 				}
