@@ -83,6 +83,12 @@ var operations = map[string]func() storagetest.Operation{
 	}, func(ctx context.Context, s *storage.Store, ada models.User) error {
 		return only(s.Answers.Append(ctx, ada.ID, single(answer(1, "8+7")), single(answer(2, "1+1"))))
 	}),
+	// Which on PostgreSQL is one statement, and its own transaction.
+	"Answers.Append, under a context without end": onAda(storagetest.Operation{}, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Answers.Append(ctx, ada.ID, single(answer(90, "8+7"))))
+	}, func(ctx context.Context, s *storage.Store, ada models.User) error {
+		return only(s.Answers.Append(context.WithoutCancel(ctx), ada.ID, single(answer(91, "8+7")), single(answer(92, "1+1"))))
+	}),
 	// One answer is set aside, and one was before.
 	"Sessions.Submit, set aside": onAda(storagetest.Operation{Rules: floored()}, func(ctx context.Context, s *storage.Store, ada models.User) error {
 		sent := single(tooFast(6))

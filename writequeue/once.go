@@ -16,7 +16,9 @@ import (
 // connection that broke for example, is the answer to all of them. db is one
 // connection, and its context ends with none of the calls'.
 //
-// It is used where there are several lanes. Call it before the first Do.
+// It is used where there are several lanes, and not for a call that is alone and
+// whose context can end: interrupted, the statement might take place all the
+// same, where a transaction is rolled back. Call AtOnce before the first Do.
 func (b *Bulk[T, R]) AtOnce(may func(in T) bool, once func(db *gorm.DB, jobs []*Job[T, R]) (done bool, err error)) {
 	b.may = may
 	b.shared.once = func(db *gorm.DB, calls []*call) (bool, error) {
@@ -29,9 +31,22 @@ func (b *Bulk[T, R]) AtOnce(may func(in T) bool, once func(db *gorm.DB, jobs []*
 	}
 }
 
-// mayBeAtOnce reports whether a group that c leads is first written at once.
-func (q *Queue) mayBeAtOnce(c *call) bool {
-	return c.once && q.cfg.Lanes > 1
+// beginsAtOnce reports whether a group that c leads is first written at once.
+func (q *Queue) beginsAtOnce(c *call) bool {
+	return c.once && q.cfg.Lanes > 1 && (c.ctx.Done() == nil || q.hasCompany(c))
+}
+
+// hasCompany reports whether there are others to share a group that c leads.
+func (q *Queue) hasCompany(c *call) bool {
+	q.letCome()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for e := c.place.Next(); e != nil; e = e.Next() {
+		if q.mayJoin(c, e.Value.(*call)) {
+			return true
+		}
+	}
+	return false
 }
 
 // atOnce has those who wait, c the first, written at once. c waits for a
@@ -74,6 +89,7 @@ func (q *Queue) writeAtOnce(leader *call, db *gorm.DB, calls []*call) {
 	}
 	began := time.Now()
 	done, err := len(live) == 0, error(nil)
+	mayEnd := len(live) == 1 && live[0].ctx.Done() != nil // the others have left
 	leader.gone = true
 	defer func() {
 		if recover() != nil { // it will do so again, in the goroutine of whose it is
@@ -86,7 +102,7 @@ func (q *Queue) writeAtOnce(leader *call, db *gorm.DB, calls []*call) {
 		}
 		q.writtenAtOnce(calls, began, err)
 	}()
-	if !done {
+	if !done && !mayEnd {
 		done, err = live[0].shared.once(db, live)
 	}
 	leader.gone = false

@@ -163,28 +163,51 @@ func TestAtOnce_WhatShares(t *testing.T) {
 	mustBeStored(t, db, 0, 1, 2, 5, 3, 4, 6)
 }
 
-// Contexts end as with a transaction: while a call waits for a connection, and
-// in the line. What is being written goes on.
+// Contexts end as with a transaction: while a call waits for a connection, it
+// returns. What is being written goes on.
 func TestAtOnce_Contexts(t *testing.T) {
 	db := openPlain(t)
 	q := writequeue.New(db, writequeue.Config{Lanes: 2})
 	o, l := newOnce(q), newLine(t, q, db)
+	inside, goOn := make(chan struct{}), make(chan struct{})
+	l.do(t.Context(), func(tx *gorm.DB) error { // has the one connection
+		close(inside)
+		<-goOn
+		return adds(0, 0)(tx)
+	})
 	cause := errors.New("had enough")
 	ctx, end := context.WithCancelCause(t.Context())
 	l.add(func() error {
-		_, err := o.Do(ctx, row{Caller: 0})
+		_, err := o.Do(ctx, row{Caller: 1})
 		return err
 	})
-	l.job(o.counted, 1, 0)
-	end(cause)
-	mustBe(t, await(t, l.calls[0]), cause)
-	l.calls = l.calls[1:]
-	awaitWaiting(t, q, 1)
 	l.job(o.counted, 2, 0)
-	l.mustEnd(nil, nil)
+	l.free()
+	<-inside
+	end(cause)
+	mustBe(t, await(t, l.calls[1]), cause)
+	close(goOn)
+	must(t, await(t, l.calls[0]))
+	must(t, await(t, l.calls[2]))
 	must(t, q.Close())
-	mustBeStored(t, db, 1, 2)
-	o.mustHaveTried(t, []int{2}, nil)
+	mustBeStored(t, db, 0, 2)
+	o.mustHaveTried(t, []int{1}, nil)
+}
+
+// A call that is alone and whose context can end has a transaction, which can
+// be rolled back.
+func TestAtOnce_Alone(t *testing.T) {
+	db := openPlain(t)
+	q := writequeue.New(db, writequeue.Config{Lanes: 2})
+	o := newOnce(q)
+	_, err := o.Do(t.Context(), row{Caller: 0})
+	must(t, err)
+	o.mustHaveTried(t, nil, []int{1})
+	_, err = o.Do(context.Background(), row{Caller: 1})
+	must(t, err)
+	must(t, q.Close())
+	o.mustHaveTried(t, []int{1}, nil)
+	mustBeStored(t, db, 0, 1)
 }
 
 // Many at once, among them some that fail in each way: in the end exactly what

@@ -171,7 +171,7 @@ func (q *Queue) remove(c *call) {
 // lead begins a transaction and hands it to those who wait, c the first, unless
 // they may be written at once.
 func (q *Queue) lead(c *call) {
-	if q.mayBeAtOnce(c) {
+	if q.beginsAtOnce(c) {
 		q.atOnce(c)
 		return
 	}
