@@ -114,13 +114,10 @@ func (g *group) together(calls []*call) (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	live := make([]*call, 0, len(calls))
 	for _, c := range calls {
 		c.split = true
-		if c.err = context.Cause(c.ctx); c.err == nil {
-			live = append(live, c)
-		}
 	}
+	live := liveOf(calls)
 	if len(live) == 0 {
 		return nil
 	}
@@ -132,4 +129,16 @@ func (g *group) together(calls []*call) (err error) {
 	err = write(g.tx)
 	g.bare = err != nil
 	return err
+}
+
+// liveOf returns those of calls whose contexts go on; the others end with the
+// cause.
+func liveOf(calls []*call) []*call {
+	live := make([]*call, 0, len(calls))
+	for _, c := range calls {
+		if c.err = context.Cause(c.ctx); c.err == nil {
+			live = append(live, c)
+		}
+	}
+	return live
 }

@@ -79,15 +79,11 @@ func (pinned) Rollback() error { return nil }
 // writeAtOnce has calls written, and answered; where that cannot be, also for a
 // panic, they run again in a transaction.
 func (q *Queue) writeAtOnce(leader *call, db *gorm.DB, calls []*call) {
-	live := make([]*call, 0, len(calls))
 	for _, c := range calls {
 		c.runs++
 		c.once = false
-		if c.err = context.Cause(c.ctx); c.err == nil {
-			live = append(live, c)
-		}
 	}
-	began := time.Now()
+	live, began := liveOf(calls), time.Now()
 	done, err := len(live) == 0, error(nil)
 	mayEnd := len(live) == 1 && live[0].ctx.Done() != nil // the others have left
 	leader.gone = true
