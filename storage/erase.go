@@ -35,7 +35,10 @@ type EraseReceipt struct {
 // write-ahead log and in backups for a while. The words of the name leave the
 // index of Search in the same transaction; where a program without FTS5 erases
 // in a file that has one, they and the name in it stay, found by nobody, until
-// the next Search or start of a store with FTS5.
+// the next Search or start of a store with FTS5. On PostgreSQL the places that the
+// user had are still noted (board_moves) until a fold adds them up, which Erase
+// begins when it is done; where a range of a board begins (board_ranges), their
+// number may stay as a bound until the board is cut anew.
 func (s *Users) Erase(ctx context.Context, userID int64) (receipt EraseReceipt, err error) {
 	var behind error // the commit
 	err = s.engine.write(ctx, func(u *unit) error {
@@ -53,6 +56,8 @@ func (s *Users) Erase(ctx context.Context, userID int64) (receipt EraseReceipt, 
 		err = fmt.Errorf("user %d is erased, but for archived answers, which the next Archive removes: %w", userID, behind)
 	case errors.Is(err, ErrNotFound):
 		err = errors.Join(err, s.engine.forgetLeft(context.WithoutCancel(ctx), userID))
+	case err == nil && s.engine.locksRows:
+		s.engine.folds.begin() // adds up the places that the user had
 	}
 	return receipt, err
 }
