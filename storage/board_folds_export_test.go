@@ -5,10 +5,10 @@ import "context"
 // LargeRange is largeRange.
 const LargeRange = largeRange
 
-// Cut cuts a board into ranges anew.
-func (s *Leagues) Cut(ctx context.Context, seasonID, leagueID int64) error {
+// CutBoard cuts a board into ranges anew.
+func CutBoard(ctx context.Context, s *Store, seasonID, leagueID int64) error {
 	return s.engine.cut(ctx, board{seasonID, leagueID})
 }
 
 // AwaitFold waits for the fold that is under way.
-func (s *Store) AwaitFold() { s.engine.folds.all.Wait() }
+func AwaitFold(s *Store) { s.engine.folds.all.Wait() }

@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/flashstore/flashstore/hooks"
+	"github.com/flashstore/flashstore/storage"
 )
 
 // Ranks are those of a plain count at every moment, while others book XP, add
@@ -78,7 +79,7 @@ func (c *crowd) mustXP(tb testing.TB) int64 {
 // cutAndVerify cuts the crowd's board: what it counts wrongly, it does until the
 // board is cut again.
 func (c *crowd) cutAndVerify() error {
-	if err := c.Leagues.Cut(ctx, thisSeason, 1); err != nil {
+	if err := storage.CutBoard(ctx, c.Store, thisSeason, 1); err != nil {
 		return err
 	}
 	differences, err := c.Leagues.VerifyBoards(ctx)
@@ -143,7 +144,7 @@ func TestMovesAreFoldedBehindBookings(t *testing.T) {
 		return nil
 	}))
 	must(t, c.book(1100, c.rng))
-	c.AwaitFold()
+	storage.AwaitFold(c.Store)
 	if n := noted(); n >= 5000 {
 		t.Errorf("%d moves are noted after 2,300 bookings", n)
 	}
@@ -163,7 +164,7 @@ func TestFoldFails(t *testing.T) {
 	})
 	MustExec(t, c.db, "ALTER TABLE board_ranges ADD CONSTRAINT never CHECK (players < 0) NOT VALID")
 	must(t, c.book(1100, c.rng))
-	c.AwaitFold()
+	storage.AwaitFold(c.Store)
 	if !strings.Contains(log.String(), "ranks take longer") {
 		t.Errorf("the logger was told %q", log.String())
 	}
