@@ -85,7 +85,7 @@ func (e *engine) forget(ctx context.Context, users []int64) (removed int64, err 
 	if err != nil {
 		return 0, err
 	}
-	if err := e.settle(ctx); err != nil {
+	if err := e.makeDurable(ctx); err != nil {
 		return 0, err
 	}
 	err = file.write(ctx, func(u *unit) error {
@@ -119,7 +119,7 @@ func (u *unit) inFile(userID int64, horizon *models.ArchiveHorizon) (bool, error
 	return len(next) > 0 && next[0] == userID, err
 }
 
-// forgetLeft completes an Erase that was interrupted behind its commit.
+// forgetLeft completes an Erase that was interrupted after its commit.
 func (e *engine) forgetLeft(ctx context.Context, userID int64) error {
 	if e.queue == nil || e.locksRows {
 		return nil

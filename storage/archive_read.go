@@ -95,8 +95,9 @@ func (u *unit) withArchive(fn func(archive *unit) error) error {
 	return archive.snapshot(u.tx.Statement.Context, fn)
 }
 
-// whole is snapshot for what reads the archive too.
-func (e *engine) whole(ctx context.Context, fn func(*unit) error) error {
+// snapshotWithArchive is snapshot for what reads the archive too: where the two
+// were read at moments that do not go together, it starts again.
+func (e *engine) snapshotWithArchive(ctx context.Context, fn func(*unit) error) error {
 	const attempts = 10
 	for n := 1; ; n++ {
 		err := e.snapshot(ctx, fn)

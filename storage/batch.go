@@ -99,8 +99,8 @@ func (b *batch) add(in booking) (out booked, err error) {
 }
 
 // needsUser reports whether a booking's user must be known before it: answers
-// alone change no row of theirs, and where that is not locked before, a user
-// who does not exist is met by the database.
+// alone change no row of theirs, and unless that is locked first, the database
+// itself refuses a user who does not exist.
 func (b *batch) needsUser(in booking) bool {
 	return b.careful || b.locksRows && !b.blind || in.changesUser()
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/flashstore/flashstore/models"
 )
 
-// builtRange is how many players a range has that is built anew: the next
-// thousand find room in it.
+// builtRange is how many players a rebuilt range has: the next thousand find
+// room in it.
 const builtRange = 1024
 
 // BoardDifference is a board whose ranges, from which ranks are worked out,
-// count other players than stand there. It names the first such range.
+// count more or fewer players than stand there. It names the first such range.
 type BoardDifference struct {
 	SeasonID int64             `json:"season_id"`
 	LeagueID int64             `json:"league_id"`
@@ -29,11 +29,11 @@ func (d BoardDifference) String() string {
 }
 
 // VerifyBoards counts the players of all boards again and compares them with
-// the ranges from which ranks are worked out. It returns the boards that differ,
-// by season and tier; nothing where all is well. Ranges are kept by the database
-// itself, whoever writes; but REPLACE, which takes rows away without saying so
-// unless PRAGMA recursive_triggers is on, and a program that switches triggers
-// off leave them wrong.
+// the ranges from which ranks are worked out. It returns the boards that
+// differ, by season and tier; none if all is well. The database itself keeps
+// the ranges, whoever writes; but REPLACE, which deletes rows without firing
+// triggers unless PRAGMA recursive_triggers is on, and a program that switches
+// triggers off leave them wrong.
 //
 // It changes nothing, reads each board at a moment of its own, so that no
 // snapshot stays open for long, and takes about a second for a million players.
@@ -54,11 +54,11 @@ func (s *Leagues) VerifyBoards(ctx context.Context) (differences []BoardDifferen
 	return differences, nil
 }
 
-// RebuildBoards builds the ranges of the boards that VerifyBoards finds
-// different, each in a transaction of its own, and returns how many boards they
-// were: 0 where all was well, and then nothing is written. Ranks are right as
-// soon as their board is done. It may be repeated; after an error it returns how
-// many boards were done until then.
+// RebuildBoards rebuilds the ranges of the boards that VerifyBoards finds
+// different, each in a transaction of its own, and returns how many boards
+// there were: 0 if all was well, and then nothing is written. Ranks are right
+// as soon as their board is done. It may be repeated; after an error it returns
+// how many boards were done so far.
 func (s *Leagues) RebuildBoards(ctx context.Context) (rebuilt int, err error) {
 	differences, err := s.VerifyBoards(ctx)
 	if err != nil {

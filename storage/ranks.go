@@ -3,23 +3,26 @@ package storage
 // A board is cut into ranges of neighbouring places (board_ranges), each with
 // the number of players in it. On SQLite triggers keep them, see the migration:
 // a rank is the sum of the ranges ahead and what is ahead in the place's own
-// range, of a million players some thousand numbers and two thousand places at
-// the most.
+// range; among a million players that is about a thousand numbers and two
+// thousand places at most.
 //
-// On PostgreSQL there are none, for a number that all bookings of a league
-// change would make them wait for each other. A place without a range is in one
-// that is the whole board: all that is ahead is counted by the index, which of a
-// million took 0.15 s, and several times as long where VACUUM was behind.
+// On PostgreSQL there are none, because a number that all bookings of a league
+// change would make them wait for each other. A place without a range counts as
+// being in one that is the whole board: all that is ahead is counted on the
+// index, which took 0.15 s for a million, and several times as long where
+// VACUUM lagged behind.
 
 // firstMinusXP is where the first range of a board begins: ahead of any XP.
 const firstMinusXP = -1<<63 + 1
 
-// placeOfUser counts what is ahead in the own range in three parts, for those of
-// equal XP may be most of a board: those with the XP that the range begins with,
-// where that is more; those with more XP than the user; those with as much.
+// placeOfUser counts what is ahead in the user's own range in three parts,
+// because those of equal XP may be most of a board: those with the XP that the
+// range begins with, if that is more; those with more XP than the user; those
+// with as much.
 //
-// Behind the plus, a column of another row is a value to SQLite: a bare one
-// would keep it from taking more than one column of a comparison to the index.
+// With a plus before it, a column of another row is a plain value to SQLite: a
+// bare one would keep it from taking more than one column of a comparison to
+// the index.
 var (
 	placeOfUser = declare(`
 SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name,

@@ -57,7 +57,7 @@ type millis time.Time
 func (m *millis) Scan(value any) error {
 	ms, ok := value.(int64)
 	if !ok {
-		return fmt.Errorf("%v of type %T is no time in milliseconds since 1970", value, value)
+		return fmt.Errorf("%v of type %T is not a time in milliseconds since 1970", value, value)
 	}
 	*m = millis(time.UnixMilli(ms).UTC())
 	return nil

@@ -57,9 +57,9 @@ func (u *unit) freeze(season models.Season) error {
 	return err
 }
 
-// applyResults applies the next results of a locked season, those of users
-// behind after, and returns the last of them, and whether no more are left.
-// What is applied already it leaves as it is.
+// applyResults applies the next results of a locked season, those of users with
+// ids above after, and returns the last of these users, and whether no more are
+// left. What is applied already stays as it is.
 func (u *unit) applyResults(season models.Season, after int64) (last int64, done bool, err error) {
 	limit := u.cfg.SettleBatch
 	var results []models.SeasonResult
