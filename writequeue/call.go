@@ -72,8 +72,8 @@ func (c *call) mayRunAgain() bool {
 	return true
 }
 
-// waitsOn reports whether the call has said how long it waits, and that is not
-// over: it does not end with the database's own patience.
+// waitsOn reports whether the call has a deadline that has not passed: then it
+// does not end when the database's own patience does.
 func (c *call) waitsOn() bool {
 	_, ok := c.ctx.Deadline()
 	return ok && c.ctx.Err() == nil
