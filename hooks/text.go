@@ -7,8 +7,8 @@ import (
 )
 
 // ErrTransactionControl is returned for BEGIN, COMMIT, ROLLBACK, SAVEPOINT and
-// RELEASE sent as text outside of a transaction: on a pool they would begin on
-// one connection and end on another.
+// RELEASE sent as text outside a transaction: on a pool they would begin on one
+// connection and end on another.
 var ErrTransactionControl = errors.New("transaction control was sent as text to a pool of connections: use db.Transaction, db.Begin or hooks.Transaction")
 
 var transactionControl = map[string]bool{

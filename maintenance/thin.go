@@ -40,7 +40,7 @@ type ThinResult struct {
 	Bytes   int64    `json:"bytes"` // of those that were removed
 }
 
-// Thin removes backups that are not needed any more, among the files that the
+// Thin removes backups that are no longer needed, among the files that the
 // pattern matches (see filepath.Match), such as "backups/*.db". A backup's age
 // is given by its modification time, which Backup leaves at the backup's end.
 // Only the backups count, not today's date: if no more are made, none is

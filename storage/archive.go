@@ -75,7 +75,7 @@ func (s *Answers) Archive(ctx context.Context, before time.Time, options ...Arch
 }
 
 // ErrInTransaction means that a method that makes transactions of its own was
-// called inside of one of the caller's. Nothing was changed.
+// called inside one of the caller's. Nothing was changed.
 var ErrInTransaction = errors.New("this method makes transactions of its own: call it on the outer store, not on the one that In returns")
 
 // archiving is one call of Archive.
@@ -104,7 +104,7 @@ func (e *engine) archiving(before time.Time) (*archiving, error) {
 			before.Format(time.RFC3339), archiveQuiet, latest.Format(time.RFC3339))
 	}
 	return &archiving{
-		engine: e, until: firstIDAfter(before.Add(-time.Millisecond)), // the first one of before
+		engine: e, until: firstIDAfter(before.Add(-time.Millisecond)), // the first id from before on
 		tell: func(ArchiveResult) {}, result: ArchiveResult{Before: before},
 	}, nil
 }

@@ -15,8 +15,8 @@ SELECT user_id FROM {answer_archive} WHERE user_id > CAST(? AS BIGINT) ORDER BY 
 		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
 )
 
-// sweepArchive removes what the file has of users who are not there any more,
-// and returns how many answers. On PostgreSQL they go with their users.
+// sweepArchive removes what the file has of users who no longer exist, and
+// returns how many answers. On PostgreSQL they go with their users.
 func (e *engine) sweepArchive(ctx context.Context) (removed int64, err error) {
 	if e.locksRows {
 		return 0, nil
@@ -54,7 +54,7 @@ func (u *unit) archivedUsers(after int64) (ids []int64, err error) {
 	return ids, err
 }
 
-// whoLeft returns which of the users are not there any more.
+// whoLeft returns which of the users no longer exist.
 func (u *unit) whoLeft(ids []int64) (gone []int64, err error) {
 	if len(ids) == 0 {
 		return nil, nil

@@ -108,8 +108,8 @@ func (e *engine) snapshotWithArchive(ctx context.Context, fn func(*unit) error) 
 	}
 }
 
-// mustHave counts what the archive has below a horizon, but for what the log
-// has too. A file may have been put back that is older, or another's.
+// mustHave counts what the archive has below a horizon, without what the log
+// has too. A file may have been put back that is older, or another store's.
 func (u *unit) mustHave(h models.ArchiveHorizon, logged []models.AnswerEvent) error {
 	if u.locksRows {
 		return nil // moved and read in one database

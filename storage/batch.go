@@ -149,7 +149,7 @@ func (b *batch) addEntry(user *models.User, e entry) error {
 }
 
 // addLeagueXP adds XP to a user's standing, and returns the season that it
-// goes to. XP of nothing makes a participant all the same.
+// goes to. XP of 0 makes a participant too.
 func (b *batch) addLeagueXP(user *models.User, xp leagueXP) models.Season {
 	season := b.seasons[seasonOf(xp.at, b.zone).ID]
 	row := standingIn(season, user, xp)

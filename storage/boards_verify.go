@@ -118,7 +118,7 @@ func (s *Leagues) eachBoard(ctx context.Context, fn func(board) error) error {
 	return err
 }
 
-// buildRanges returns the ranges that a board is to have, were they built anew,
+// buildRanges returns the ranges that a board would have if they were rebuilt,
 // and the first that differs of those that it has, or nil.
 func (u *unit) buildRanges(b board) (built []models.BoardRange, difference *BoardDifference, err error) {
 	stored, err := scanRows(u.raw(rangesOfBoard, b.season, b.league), 0, scanRange)
@@ -149,7 +149,7 @@ func (u *unit) buildRanges(b board) (built []models.BoardRange, difference *Boar
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err // some places are not a board
+		return nil, nil, err // not all places were read
 	}
 	for i, r := range stored {
 		if r.Players != counted[i] {
@@ -189,7 +189,7 @@ func scanRange(rows *sql.Rows, r *models.BoardRange) error {
 // rangeColumns is the number of columns of board_ranges.
 const rangeColumns = 6
 
-// rebuildRanges builds the ranges of a board anew.
+// rebuildRanges rebuilds the ranges of a board.
 func (u *unit) rebuildRanges(b board) error {
 	ranges, difference, err := u.buildRanges(b)
 	if err != nil || difference == nil {

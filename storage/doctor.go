@@ -89,7 +89,7 @@ func (s *Store) Doctor(ctx context.Context) (h Health, err error) {
 		},
 	)
 	if err != nil {
-		return Health{}, err // some counts are not a smaller sum
+		return Health{}, err // some of the counts are missing
 	}
 	return h, nil
 }

@@ -171,7 +171,7 @@ func (u *unit) foldLog(userID int64, until models.ID, operation ...string) (stat
 		return nil
 	})
 	if err != nil {
-		return nil, err // a part of the log is another level
+		return nil, err // a part of the log would make another level
 	}
 	for _, operation := range slices.Sorted(maps.Keys(folds)) {
 		stats = append(stats, folds[operation].stats()...)

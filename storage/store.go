@@ -134,12 +134,12 @@ func (s *Store) Close() error {
 }
 
 // Queue returns the write queue, for the application's own writes and for its
-// figures; nil before db.Use and inside of a transaction.
+// figures; nil before db.Use and inside a transaction.
 func (s *Store) Queue() *writequeue.Queue { return s.engine.queue }
 
-// In returns the same store inside of tx, a transaction of the caller's: what
-// its methods write commits or rolls back with tx. A method that fails takes
-// back its own part and leaves the rest of tx as it was.
+// In returns the same store inside tx, a transaction of the caller's: what its
+// methods write commits or rolls back with tx. A method that fails undoes its
+// own part and leaves the rest of tx as it was.
 //
 // On PostgreSQL rows stay locked until tx ends: a transaction that changes
 // several users does so in the order of their ids, or may end with a deadlock,

@@ -56,7 +56,7 @@ func newCall(ctx context.Context) *call {
 // answer lets the call return; where it has panicked, nobody hears.
 func (c *call) answer(err error) { c.turn <- turn{what: answered, err: err} }
 
-// attempts is how often a call is run at the most.
+// attempts is how often, at most, a call is run.
 const attempts = 10
 
 // mayRunAgain reports whether a call that was alone lost against another

@@ -208,7 +208,7 @@ func (q *Queue) fail(c *call, err error) {
 
 // letCome lets those who were just answered come back before a group is put
 // together, where there are any: the more share a commit, the less it costs
-// each. Who is alone does not wait for anybody.
+// each. A call that is alone waits for nobody.
 func (q *Queue) letCome() {
 	start := time.Now()
 	if !q.shared.Load() || start.UnixNano() < q.busy.Load() {
