@@ -128,7 +128,6 @@ func (b *batch) addSession(user *models.User, s models.Session) (Receipt, error)
 	if s.EndedAt.After(user.LastActiveAt) {
 		user.LastActiveAt = s.EndedAt
 	}
-	user.UpdatedAt = b.now
 	b.changed[user.ID] = true
 	b.sessions[s.ID] = s
 	b.newSessions = append(b.newSessions, s)
@@ -290,7 +289,7 @@ func (b *batch) save() error {
 		b.saveAside,
 		b.saveStandings,
 		b.saveEntries,
-		b.saveUsers,
+		b.saveProgress,
 	)
 }
 
@@ -345,13 +344,20 @@ func (b *batch) saveStandings() error {
 	return b.addStandings(rows)
 }
 
-func (b *batch) saveUsers() error {
+// saveProgress writes what sessions have brought their users.
+func (b *batch) saveProgress() error {
+	return b.saveChanged("total_xp", "level", "coins", "last_active_at")
+}
+
+// saveChanged writes the named columns of the users that were changed.
+func (b *batch) saveChanged(columns ...string) error {
 	if len(b.changed) == 0 {
 		return nil
 	}
 	users := make([]models.User, 0, len(b.changed))
 	for _, id := range slices.Sorted(maps.Keys(b.changed)) {
+		b.users[id].UpdatedAt = b.now
 		users = append(users, *b.users[id])
 	}
-	return b.saveProgress(users)
+	return b.saveUsers(users, append(columns, "updated_at")...)
 }

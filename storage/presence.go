@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"gorm.io/gorm/clause"
-
 	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/models"
 	"github.com/flashstore/flashstore/writequeue"
@@ -215,9 +213,5 @@ func (u *unit) savePresence(part []activity) error {
 	for i := range users {
 		users[i].LastActiveAt = times[users[i].ID]
 	}
-	stored := clause.OnConflict{
-		Columns:   []clause.Column{{Name: "id"}},
-		DoUpdates: clause.AssignmentColumns([]string{"last_active_at"}),
-	}
-	return insert(u.table(models.User{}).Clauses(stored), users, userColumns)
+	return u.saveUsers(users, "last_active_at")
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"gorm.io/gorm/clause"
-
 	"github.com/flashstore/flashstore/models"
 )
 
@@ -156,18 +154,4 @@ func (b *batch) moveUsers(seasonID int64, results []models.SeasonResult) error {
 }
 
 // saveLeagues writes the users whom a season has moved or paid.
-func (b *batch) saveLeagues() error {
-	if len(b.changed) == 0 {
-		return nil
-	}
-	users := make([]models.User, 0, len(b.changed))
-	for _, id := range slices.Sorted(maps.Keys(b.changed)) {
-		b.users[id].UpdatedAt = b.now
-		users = append(users, *b.users[id])
-	}
-	stored := clause.OnConflict{
-		Columns:   []clause.Column{{Name: "id"}},
-		DoUpdates: clause.AssignmentColumns([]string{"league_id", "coins", "updated_at"}),
-	}
-	return insert(b.table(models.User{}).Clauses(stored), users, userColumns)
-}
+func (b *batch) saveLeagues() error { return b.saveChanged("league_id", "coins") }

@@ -184,11 +184,11 @@ func (u *unit) lockUsers(ids []int64) ([]models.User, error) {
 // userColumns is the number of columns of users.
 const userColumns = 12
 
-// saveProgress writes what sessions have brought locked users.
-func (u *unit) saveProgress(users []models.User) error {
+// saveUsers writes the named columns of locked users, of many in one statement.
+func (u *unit) saveUsers(users []models.User, columns ...string) error {
 	stored := clause.OnConflict{
 		Columns:   []clause.Column{{Name: "id"}},
-		DoUpdates: clause.AssignmentColumns([]string{"total_xp", "level", "coins", "last_active_at", "updated_at"}),
+		DoUpdates: clause.AssignmentColumns(columns),
 	}
 	return insert(u.table(models.User{}).Clauses(stored), users, userColumns)
 }
