@@ -36,7 +36,11 @@ type EraseReceipt struct {
 // in backups for a while. The words of the name leave the index of Search in
 // the same transaction; if a program without FTS5 erases a user in a file that
 // has such an index, the words and the name stay in it, found by nobody, until
-// the next Search or start of a store with FTS5.
+// the next Search or start of a store with FTS5. On PostgreSQL the places that
+// the user had are still noted (board_moves) until a fold adds them up, which
+// Erase begins when it is done; if a range of a board begins at such a place
+// (board_ranges), the user's id may stay there as a bound until the board is
+// cut again.
 func (s *Users) Erase(ctx context.Context, userID int64) (receipt EraseReceipt, err error) {
 	var afterCommit error
 	err = s.engine.write(ctx, func(u *unit) error {
@@ -54,6 +58,8 @@ func (s *Users) Erase(ctx context.Context, userID int64) (receipt EraseReceipt, 
 		err = fmt.Errorf("user %d is erased, except for archived answers, which the next Archive removes: %w", userID, afterCommit)
 	case errors.Is(err, ErrNotFound):
 		err = errors.Join(err, s.engine.forgetLeft(context.WithoutCancel(ctx), userID))
+	case err == nil && s.engine.locksRows:
+		s.engine.folds.begin() // adds up the places that the user had
 	}
 	return receipt, err
 }

@@ -253,6 +253,9 @@ func (u *unit) addStandings(rows []models.LeagueParticipant) error {
 		args = append(args, r.SeasonID, r.LeagueID, r.UserID, r.WeeklyXP, r.ReachedAt.UnixMilli())
 	}
 	_, err := u.put(insertStandings, args)
+	if u.locksRows {
+		u.folds.add(len(rows))
+	}
 	return err
 }
 

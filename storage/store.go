@@ -125,6 +125,7 @@ func (s *Store) Close() error {
 	var err error
 	if s.engine.queue != nil {
 		err = errors.Join(s.engine.presence.close(), s.engine.queue.Close())
+		s.engine.folds.close()
 	}
 	err = errors.Join(err, s.engine.moved.close())
 	if s.hooks != nil {

@@ -308,9 +308,6 @@ func TestCrashPoints(t *testing.T) {
 		}
 		for name, op := range operationsOnRows {
 			t.Run(name+" on "+engine.name, func(t *testing.T) {
-				if name == "Leagues.RebuildBoards" && engine.name == "PostgreSQL" {
-					t.Skip("PostgreSQL keeps no ranges: it has nothing to write there")
-				}
 				app := &application{}
 				storagetest.CrashPoints(t, app.opens(engine.open), op(app))
 			})

@@ -52,9 +52,8 @@ type traits struct {
 	numbered bool
 }
 
-// list are all tables, those that others refer to first, except board_ranges:
-// SQLite's triggers make it from the participants, and on PostgreSQL it is
-// empty.
+// list are all tables, those that others refer to first, but for board_ranges
+// and board_moves: triggers make them of the participants.
 var list = []traits{
 	{model: models.League{}},
 	{model: models.User{}, identity: []string{"uid", "created_at"}, moves: "email", numbered: true},
