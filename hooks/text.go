@@ -7,9 +7,9 @@ import (
 )
 
 // ErrTransactionControl is returned for BEGIN, COMMIT, ROLLBACK, SAVEPOINT and
-// RELEASE sent as text outside of a transaction: on a pool they would begin on
-// one connection and end on another.
-var ErrTransactionControl = errors.New("transaction control sent as text to a pool of connections: use db.Transaction, db.Begin or hooks.Transaction")
+// RELEASE sent as text outside a transaction: on a pool they would begin on one
+// connection and end on another.
+var ErrTransactionControl = errors.New("transaction control was sent as text to a pool of connections: use db.Transaction, db.Begin or hooks.Transaction")
 
 var transactionControl = map[string]bool{
 	"BEGIN": true, "COMMIT": true, "END": true, "ROLLBACK": true, "SAVEPOINT": true, "RELEASE": true,
@@ -64,7 +64,7 @@ func setsPragma(query string) bool {
 }
 
 // isScript reports whether query holds more than one statement, or might: a
-// semicolon, not of a text or a comment, with anything but space behind it.
+// semicolon, outside strings and comments, that anything but space follows.
 func isScript(query string) bool {
 	if !strings.Contains(query, ";") {
 		return false

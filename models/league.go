@@ -32,7 +32,7 @@ type LeagueParticipant struct {
 	UserID   int64 `gorm:"column:user_id;primaryKey;autoIncrement:false" json:"user_id"`
 	WeeklyXP int64 `gorm:"column:weekly_xp" json:"weekly_xp"`
 	// ReachedAt is the end of the latest session that added XP, or the
-	// season's start where none did. Who was there first ranks first.
+	// season's start where none did. Whoever was there first ranks first.
 	ReachedAt time.Time `gorm:"column:reached_at;serializer:flashstore_millis" json:"reached_at"`
 }
 
@@ -41,7 +41,7 @@ func (LeagueParticipant) TableName() string { return "league_participants" }
 
 // BoardRange is a range of neighbouring places of a board and the number of
 // players who stand in it, from which the store works out a rank. The database
-// keeps the ranges by itself as places change; on PostgreSQL together with
+// itself keeps the ranges as places change; on PostgreSQL together with
 // BoardMove. They say nothing that the participants do not.
 type BoardRange struct {
 	SeasonID int64 `gorm:"column:season_id;primaryKey;autoIncrement:false" json:"season_id"`

@@ -12,7 +12,7 @@ import (
 )
 
 // BoardDifference is a board whose ranges, from which ranks are worked out,
-// count other players than stand there. It names the first such range.
+// count more or fewer players than stand there. It names the first such range.
 type BoardDifference struct {
 	SeasonID int64 `json:"season_id"`
 	LeagueID int64 `json:"league_id"`
@@ -29,11 +29,11 @@ func (d BoardDifference) String() string {
 }
 
 // VerifyBoards counts the players of all boards again and compares them with
-// the ranges from which ranks are worked out. It returns the boards that differ,
-// by season and tier; nothing where all is well. Ranges are kept by the database
-// itself, whoever writes; but REPLACE, which takes rows away without saying so
-// unless PRAGMA recursive_triggers is on, and a program that switches triggers
-// off leave them wrong.
+// the ranges from which ranks are worked out. It returns the boards that
+// differ, by season and tier; none if all is well. The database itself keeps
+// the ranges, whoever writes; but REPLACE, which deletes rows without firing
+// triggers unless PRAGMA recursive_triggers is on, and a program that switches
+// triggers off leave them wrong.
 //
 // It changes nothing, reads each board at a moment of its own, so that no
 // snapshot stays open for long, and takes about a second for a million players.
@@ -140,7 +140,7 @@ func countByRange(ranges []models.BoardRange, places *gorm.DB) ([]int64, error) 
 		return nil
 	})
 	if err != nil {
-		return nil, err // some places are not a board
+		return nil, err // not all places were read
 	}
 	return counted, nil
 }

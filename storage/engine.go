@@ -121,8 +121,8 @@ func (e *engine) now() *unit { return &unit{engine: e, now: e.clock()} }
 
 func (e *engine) clock() time.Time { return e.cfg.Now().UTC().Truncate(time.Millisecond) }
 
-// write runs fn in a transaction, which it may share with others, from its
-// start again if it lost against another one; inside of a transaction of the
+// write runs fn in a transaction, which it may share with others, and again
+// from its start if it lost against another one; inside a transaction of the
 // caller's, in a savepoint of it.
 func (e *engine) write(ctx context.Context, fn func(*unit) error) error {
 	if e.db == nil {

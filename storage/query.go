@@ -10,14 +10,14 @@ import (
 // holds every one of them.
 //
 // In a query that runs often a variable stands in a CAST to its column's type.
-// SQLite looks at the value of a bare one when it plans "column = ?" and
-// "LIMIT ?", and then, as the driver clears all values between two runs, plans
-// the statement again at each, which can take longer than to run it.
+// SQLite looks at the value of a bare one when it plans "column = ?" and "LIMIT
+// ?"; since the driver clears all values between two runs, it then plans the
+// statement again at each run, which can take longer than running it.
 type query struct {
 	sql      string // table names in braces take the prefix; "": there is none on SQLite
 	postgres string // the text there, where it is another
 	plan     []string
-	why      string // a plan that reads a whole table or sorts by hand is right all the same
+	why      string // a plan that reads a whole table or sorts by hand is right nevertheless
 }
 
 // queries are all of them.

@@ -2,20 +2,22 @@ package storage
 
 // A board is cut into ranges of neighbouring places (board_ranges), each with
 // the number of players in it. A rank is the sum of the ranges ahead and what is
-// ahead in the place's own range: of a million players some thousand numbers
-// and a few thousand places at the most.
+// ahead in the place's own range: among a million players that is about a
+// thousand numbers and at most a few thousand places.
 //
 // On SQLite triggers count each change of a place at once, see the migration. On
 // PostgreSQL bookings would wait for each other at such a number: there triggers
 // note changes in board_moves, which are added to a rank until a fold adds them
 // to their ranges.
 
-// placeOfUser counts what is ahead in the own range in three parts, for those of
-// equal XP may be most of a board: those with the XP that the range begins with,
-// where that is more; those with more XP than the user; those with as much.
+// placeOfUser counts what is ahead in the user's own range in three parts,
+// because those of equal XP may be most of a board: those with the XP that the
+// range begins with, if that is more; those with more XP than the user; those
+// with as much.
 //
-// Behind the plus, a column of another row is a value to SQLite: a bare one
-// would keep it from taking more than one column of a comparison to the index.
+// With a plus before it, a column of another row is a plain value to SQLite: a
+// bare one would keep it from taking more than one column of a comparison to
+// the index.
 var (
 	placeOfUser = declare(`
 SELECT p.user_id, p.league_id, p.weekly_xp, p.reached_at, users.uid, users.name,

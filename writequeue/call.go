@@ -56,7 +56,7 @@ func newCall(ctx context.Context) *call {
 // answer lets the call return; where it has panicked, nobody hears.
 func (c *call) answer(err error) { c.turn <- turn{what: answered, err: err} }
 
-// attempts is how often a call is run at the most.
+// attempts is how often, at most, a call is run.
 const attempts = 10
 
 // mayRunAgain reports whether a call that was alone lost against another
@@ -72,8 +72,8 @@ func (c *call) mayRunAgain() bool {
 	return true
 }
 
-// waitsOn reports whether the call has said how long it waits, and that is not
-// over: it does not end with the database's own patience.
+// waitsOn reports whether the call has a deadline that has not passed: then it
+// does not end when the database's own patience does.
 func (c *call) waitsOn() bool {
 	_, ok := c.ctx.Deadline()
 	return ok && c.ctx.Err() == nil
