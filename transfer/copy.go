@@ -113,36 +113,39 @@ type copier struct {
 
 func (c *copier) run(ctx context.Context) error {
 	ready, err := c.prepare(ctx)
-	if err == nil {
-		err = c.findArchive(ctx)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = c.copyTables(ctx, ready)
-	}
-	if err == nil {
-		c.moved, err = c.copyArchive(ctx, ready)
-	}
-	return err
+	return c.from.snapshot(ctx, func(from moment) error {
+		if err := c.findArchive(ctx, from, ready); err != nil {
+			return err
+		}
+		return c.withArchive(ctx, from, func(archive moment) (err error) {
+			if err := c.copyTables(ctx, ready, from); err != nil {
+				return err
+			}
+			c.moved, err = c.copyArchive(ctx, ready, archive)
+			return err
+		})
+	})
 }
 
 // copyTables copies all but the archived answers, which need their users.
-func (c *copier) copyTables(ctx context.Context, ready bool) error {
-	return c.from.snapshot(ctx, func(from moment) error {
-		if err := c.count(ctx, from); err != nil {
-			return err
+func (c *copier) copyTables(ctx context.Context, ready bool, from moment) error {
+	if err := c.count(ctx, from); err != nil {
+		return err
+	}
+	if !ready {
+		for _, t := range c.tables {
+			c.empty[t], c.found[t] = true, &difference{}
 		}
-		if !ready {
-			for _, t := range c.tables {
-				c.empty[t], c.found[t] = true, &difference{}
-			}
-		} else if err := c.to.snapshot(ctx, func(to moment) error { return c.look(ctx, from, to) }); err != nil {
-			return err
-		}
-		if c.cfg.DryRun {
-			return c.tableByTable(ctx, from)
-		}
-		return c.write(ctx, from)
-	})
+	} else if err := c.to.snapshot(ctx, func(to moment) error { return c.look(ctx, from, to) }); err != nil {
+		return err
+	}
+	if c.cfg.DryRun {
+		return c.tableByTable(ctx, from)
+	}
+	return c.write(ctx, from)
 }
 
 // prepare looks whether the tables are there, and makes those of the target.

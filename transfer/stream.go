@@ -18,14 +18,15 @@ type side struct {
 // snapshot runs fn over one moment of the database.
 func (s side) snapshot(ctx context.Context, fn func(at moment) error) error {
 	return s.db.Session(&gorm.Session{NewDB: true, Context: ctx}).Transaction(func(tx *gorm.DB) error {
-		return fn(moment{s, tx.Statement.ConnPool})
+		return fn(moment{side: s, pool: tx.Statement.ConnPool})
 	}, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 }
 
-// moment is a side at one moment.
+// moment is a side at one moment. The zero moment has no rows.
 type moment struct {
 	side
 	pool gorm.ConnPool
+	only func(row) bool // the rows that are read; nil: all
 }
 
 func (m moment) int(ctx context.Context, query string, args ...any) (n int64, err error) {
@@ -50,6 +51,7 @@ type stream struct {
 	lists   chan []row
 	failure error // to be read when lists is closed
 	stop    context.CancelFunc
+	only    func(row) bool
 
 	list []row
 	next int
@@ -58,8 +60,11 @@ type stream struct {
 // read begins to read a table. The stream must be closed before the moment is
 // used for anything else.
 func (m moment) read(ctx context.Context, t *table, columns []column) *stream {
+	if m.db == nil {
+		return nil
+	}
 	ctx, stop := context.WithCancel(ctx)
-	s := &stream{table: t, lists: make(chan []row, listsAhead), stop: stop}
+	s := &stream{table: t, lists: make(chan []row, listsAhead), stop: stop, only: m.only}
 	go func() {
 		defer close(s.lists)
 		s.failure = s.fill(ctx, m.pool, t.query(columns, m.postgres), columns)
@@ -95,6 +100,9 @@ func (s *stream) fill(ctx context.Context, pool gorm.ConnPool, query string, col
 			if r[i], err = c.kind.normal(r[i]); err != nil {
 				return fmt.Errorf("column %s: %w", c.name, err)
 			}
+		}
+		if s.only != nil && !s.only(r) {
+			continue
 		}
 		if list = append(list, r); len(list) == listRows {
 			if err := send(); err != nil {
