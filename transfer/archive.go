@@ -204,8 +204,11 @@ func (c *copier) copyArchive(ctx context.Context, ready bool, from moment) (*Tab
 	}
 	report := &TableReport{Table: t.name, Rows: a.rows}
 	moving := &copier{
-		cfg: c.cfg, tables: []*table{t}, from: a.from, to: a.to, erased: map[int64]bool{}, done: c.done,
+		cfg: c.cfg, tables: []*table{t}, from: a.from, to: a.to, writer: c.writer, erased: map[int64]bool{}, done: c.done,
 		empty: map[*table]bool{t: true}, found: map[*table]*difference{t: {}}, report: map[*table]*TableReport{t: report},
+	}
+	if !a.to.postgres { // a file, and the lock is that of its database
+		moving.writer = &toSQLite{db: a.to.db}
 	}
 	if ready && moving.to.db != nil {
 		if err := moving.to.snapshot(ctx, func(to moment) error { return moving.look(ctx, from, to) }); err != nil {

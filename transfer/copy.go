@@ -24,17 +24,19 @@ import (
 // One that was stopped, by its context or by force, is gone on with by calling
 // Copy again, and so is one that others wrote to the source after: what is the
 // same already is not written again. Rows that the source does not have any
-// more are removed.
+// more are removed. One copy writes to a target at a time: beside a file there
+// is another one meanwhile, with "-copying" behind its name.
 //
 // Errors: *ForeignTargetError for a target that holds what the source never
 // had, which includes a former copy that has had users, sessions, answers or
 // coins of its own since; *DisagreementError, with the whole Report, when rows
 // or checksums are not the same at the end; migrations.ErrPending for a source
-// that is not up to date; ErrInTransaction; ErrNoWAL;
-// *ArchivedError where answers are archived and the archives are not given. A former copy of which all
-// users were erased at the source is refused too: empty it by hand. What was
-// changed at a former copy without a session, an answer, a result or coins, such
-// as a user's name, is not seen as its own and overwritten.
+// that is not up to date; ErrInTransaction; ErrNoWAL; ErrOtherCopy while another
+// copy writes to the target; *ArchivedError where answers are archived and the
+// archives are not given. A former copy of which all users were erased at the
+// source is refused too: empty it by hand. What was changed at a former copy
+// without a session, an answer, a result or coins, such as a user's name, is not
+// seen as its own and overwritten.
 func Copy(ctx context.Context, from, to *gorm.DB, cfg Config) (Report, error) {
 	start := time.Now()
 	report, err := run(ctx, from, to, cfg)
@@ -111,10 +113,16 @@ type copier struct {
 	moved   *TableReport
 }
 
-func (c *copier) run(ctx context.Context) error {
+func (c *copier) run(ctx context.Context) (err error) {
 	ready, err := c.prepare(ctx)
 	if err != nil {
 		return err
+	}
+	if !c.cfg.DryRun {
+		if c.writer, err = newWriter(ctx, c.to, c.cfg.TablePrefix); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, c.writer.close()) }()
 	}
 	return c.from.snapshot(ctx, func(from moment) error {
 		if err := c.findArchive(ctx, from, ready); err != nil {
@@ -209,15 +217,7 @@ func (c *copier) tell(t *table, checking bool, n int64) {
 	}
 }
 
-func (c *copier) write(ctx context.Context, from moment) (err error) {
-	if c.to.postgres {
-		if c.writer, err = newToPostgres(ctx, c.to.db); err != nil {
-			return err
-		}
-	} else {
-		c.writer = &toSQLite{c.to.db}
-	}
-	defer func() { err = errors.Join(err, c.writer.close()) }()
+func (c *copier) write(ctx context.Context, from moment) error {
 	if err := c.clear(ctx); err != nil {
 		return err
 	}

@@ -372,3 +372,31 @@ func TestTextThatPostgreSQLHasNot(t *testing.T) {
 	mustCopy(t, s.db, back, transfer.Config{})
 	equal(t, contents(t, back), contents(t, s.db))
 }
+
+// While a copy writes, another one into the same target is refused; one that
+// has ended, however that was, is in nobody's way.
+func TestTwoCopies(t *testing.T) {
+	for name, engine := range engines {
+		t.Run(name, func(t *testing.T) {
+			s, there := newSchool(t, newSQLite(t), ""), engine(t)
+			var second error
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			_, err := transfer.Copy(ctx, s.db, there, transfer.Config{Progress: func(transfer.Progress) {
+				if second == nil {
+					_, second = transfer.Copy(t.Context(), s.db, there, transfer.Config{})
+					mustDry(t, s.db, there)
+					stop()
+				}
+			}})
+			if !errors.Is(second, transfer.ErrOtherCopy) {
+				t.Errorf("the second copy got error %v", second)
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("the first copy got error %v", err)
+			}
+			mustCopy(t, s.db, there, transfer.Config{})
+			mustCopy(t, s.db, there, transfer.Config{})
+		})
+	}
+}
