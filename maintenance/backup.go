@@ -62,8 +62,9 @@ func PagesPerStep(n int) BackupOption {
 // A file that exists at path is never overwritten: the error is then
 // fs.ErrExist, as it is where a -wal, -shm or -journal file of that name lies
 // about. Of several backups to one path, one wins. After an error, or when ctx
-// ends, nothing remains. Too little free disk is a *NoSpaceError. The file can
-// be read by its owner only.
+// ends, nothing remains; where the program is killed a file .backup-….partial
+// does, which nobody needs. Too little free disk is a *NoSpaceError. The file
+// can be read by its owner only.
 //
 // In WAL mode nobody waits for a backup, but the log grows while it runs: the
 // source is one snapshot, because a backup without one begins again at each
