@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
+	"github.com/flashstore/flashstore/internal/pgtest"
 	"github.com/flashstore/flashstore/migrations"
 	"github.com/flashstore/flashstore/storage"
 	"github.com/flashstore/flashstore/transfer"
@@ -397,6 +399,28 @@ func TestTwoCopies(t *testing.T) {
 			}
 			mustCopy(t, s.db, there, transfer.Config{})
 			mustCopy(t, s.db, there, transfer.Config{})
+		})
+	}
+}
+
+// What a server does to connections that are slow does not end a copy.
+func TestServersPatience(t *testing.T) {
+	for _, slow := range []transfer.Progress{{Table: "users"}, {Table: "coin_ledger", Checking: true}} {
+		t.Run(slow.Table, func(t *testing.T) {
+			var patient, hurried [2]*gorm.DB
+			for i := range patient {
+				dsn := pgtest.Server(t).Schema(t)
+				patient[i] = open(t, postgres.Open(dsn))
+				hurried[i] = open(t, postgres.Open(dsn+" idle_in_transaction_session_timeout=300"))
+			}
+			s := newSchool(t, patient[0], "")
+			mustCopy(t, s.db, patient[1], transfer.Config{})
+			change(t, s)
+			mustCopy(t, hurried[0], hurried[1], transfer.Config{BatchRows: 5, Progress: func(p transfer.Progress) {
+				if p.Table == slow.Table && p.Checking == slow.Checking {
+					time.Sleep(600 * time.Millisecond)
+				}
+			}})
 		})
 	}
 }

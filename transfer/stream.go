@@ -15,9 +15,21 @@ type side struct {
 	postgres bool
 }
 
+// patience has PostgreSQL wait for a transaction, or a session, that is slow, or
+// does nothing while the other side is read or written: many servers end those
+// after some minutes. Not every version has each of these settings.
+const patience = `SELECT set_config(name, '0', $1) FROM pg_settings
+	WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')`
+
 // snapshot runs fn over one moment of the database.
 func (s side) snapshot(ctx context.Context, fn func(at moment) error) error {
 	return s.db.Session(&gorm.Session{NewDB: true, Context: ctx}).Transaction(func(tx *gorm.DB) error {
+		if s.postgres {
+			// Until the transaction ends.
+			if _, err := tx.Statement.ConnPool.ExecContext(ctx, patience, true); err != nil {
+				return err
+			}
+		}
 		return fn(moment{side: s, pool: tx.Statement.ConnPool})
 	}, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 }

@@ -48,6 +48,9 @@ func newToPostgres(ctx context.Context, db *gorm.DB, prefix string) (_ *toPostgr
 			err = errors.Join(err, w.close())
 		}
 	}()
+	if _, err := conn.ExecContext(ctx, patience, false); err != nil {
+		return nil, err
+	}
 	if _, err := conn.ExecContext(ctx, askIfThere); err != nil {
 		return nil, err
 	}
