@@ -20,12 +20,13 @@ import (
 // the plugin gives it.
 //
 // The source is read at one moment, the start, and stays usable, also for
-// writing. The target must not be used until Copy has returned without error.
-// One that was stopped, by its context or by force, is gone on with by calling
-// Copy again, and so is one that others wrote to the source after: what is the
-// same already is not written again. Rows that the source does not have any
-// more are removed. One copy writes to a target at a time: beside a file there
-// is another one meanwhile, with "-copying" behind its name.
+// writing; on SQLite its log grows until the copy has ended. The target must not
+// be used until Copy has returned without error. One that was stopped, by its
+// context or by force, is gone on with by calling Copy again, and so is one that
+// others wrote to the source after: what is the same already is not written
+// again. Rows that the source does not have any more are removed. One copy
+// writes to a target at a time: beside a file there is another one meanwhile,
+// with "-copying" behind its name.
 //
 // Errors: *ForeignTargetError for a target that holds what the source never
 // had, which includes a former copy that has had users, sessions, answers or
