@@ -37,10 +37,11 @@ type RestoreResult struct {
 // held taken in. No log of the former is left beside the new one, which SQLite
 // would play into it (T23); one that lies there alone is moved aside too.
 //
-// At every moment there is a database at path, the former or the new one:
-// where Restore was killed, what it has left is a file beside it whose name
-// ends in .partial or has .restored- in it. Who may read the new one is who
-// might read the former, and a symbolic link stays one.
+// At every moment there is a database at path, the former or the new one, but
+// on a file system without hard links. Where Restore was killed, what it has
+// left is a file beside it whose name ends in .partial or has .restored- in it.
+// Who may read the new one is who might read the former, and a symbolic link
+// stays one.
 //
 // It returns ErrInUse, where that can be seen, ErrSameFile, a *NoSpaceError or
 // ErrDamaged; then the database at path is as it was.
