@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,6 +84,20 @@ func TestAdviseProcesses(t *testing.T) {
 	if n := count(); n != 0 {
 		t.Errorf("%d processes are counted, and there is none", n)
 	}
+	end := holdOpen(t, path)
+	if n := count(); n != 1 {
+		t.Errorf("%d processes are counted, and there is one", n)
+	}
+	end()
+	if n := count(); n != 0 {
+		t.Errorf("%d processes are counted after its end", n)
+	}
+}
+
+// holdOpen has another process open a file until end is called, or the test
+// ends.
+func holdOpen(t *testing.T, path string) (end func()) {
+	t.Helper()
 	other := exec.Command("sh", "-c", `exec 3<"$0"; echo open; read end`, path)
 	in, err := other.StdinPipe()
 	if err != nil {
@@ -99,12 +114,10 @@ func TestAdviseProcesses(t *testing.T) {
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	if n := count(); n != 1 {
-		t.Errorf("%d processes are counted, and there is one", n)
-	}
-	_ = in.Close()
-	_ = other.Wait() // read says 1 at the end of its input
-	if n := count(); n != 0 {
-		t.Errorf("%d processes are counted after its end", n)
-	}
+	end = sync.OnceFunc(func() {
+		_ = in.Close()
+		_ = other.Wait() // read says 1 at the end of its input
+	})
+	t.Cleanup(end)
+	return end
 }

@@ -62,8 +62,9 @@ func PagesPerStep(n int) BackupOption {
 // A file that exists at path is never overwritten: the error is then
 // fs.ErrExist, as it is if a -wal, -shm or -journal file of that name exists.
 // Of several backups to one path, one wins. After an error, or when ctx ends,
-// nothing remains. Too little free disk is a *NoSpaceError. Only its owner can
-// read the file.
+// nothing remains; if the program is killed, a file .backup-….partial does,
+// which nobody needs. Too little free disk is a *NoSpaceError. Only its owner
+// can read the file.
 //
 // In WAL mode nobody waits for a backup, but the log grows while it runs: the
 // source is one snapshot, because a backup without one starts over whenever

@@ -73,6 +73,17 @@ func removeSidecars(path string) error {
 	return errors.Join(errs...)
 }
 
+// moveSidecars gives what lies beside a path the name of another.
+func moveSidecars(path, to string) error {
+	var errs []error
+	for _, suffix := range sidecars {
+		if err := os.Rename(path+suffix, to+suffix); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // openTemp opens the temporary file with SQLite. It is synced once, at the
 // end, and its journal is of no use to anybody.
 func openTemp(temp string) (*sqlite3.SQLiteConn, error) {

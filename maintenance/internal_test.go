@@ -163,3 +163,22 @@ func TestFileURI(t *testing.T) {
 		}
 	}
 }
+
+// Where a restored file cannot take the database's place, that stays there,
+// under its one name.
+func TestSwapFails(t *testing.T) {
+	dir := t.TempDir()
+	path, aside := filepath.Join(dir, "app.db"), filepath.Join(dir, "aside.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := swap(filepath.Join(dir, "none.db"), path, aside); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("got error %v", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(aside); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it has a second name (%v)", err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/flashstore/flashstore/maintenance"
@@ -119,6 +120,24 @@ func TestRestore_Refused(t *testing.T) {
 		}
 		mustExec(t, db, "INSERT INTO notes (text) VALUES ('still open')")
 	})
+	t.Run("idle elsewhere", func(t *testing.T) {
+		if runtime.GOOS != "linux" {
+			t.Skip("without a write-ahead log a connection that does nothing is seen on Linux only")
+		}
+		path, backup := crashed(t, 1)
+		mustExec(t, mustOpenPlain(t, path), "PRAGMA journal_mode=DELETE")
+		holdOpen(t, path)
+		refused(t, t.Context(), path, backup, maintenance.ErrInUse)
+	})
+	t.Run("itself", func(t *testing.T) {
+		path, backup := crashed(t, 1)
+		refused(t, t.Context(), backup, backup, maintenance.ErrSameFile)
+		link := path + ".link"
+		if err := os.Symlink(path, link); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, t.Context(), link, path, maintenance.ErrSameFile)
+	})
 	t.Run("damaged backup", func(t *testing.T) {
 		path, backup := crashed(t, 1)
 		if err := os.WriteFile(backup, []byte("this is no database, though long enough to be read as one"), 0o600); err != nil {
@@ -136,6 +155,100 @@ func TestRestore_Refused(t *testing.T) {
 		cancel()
 		refused(t, ctx, path, backup, context.Canceled)
 	})
+}
+
+// Whoever is killed in the middle leaves a database under its name.
+func TestRestore_NameIsNeverFree(t *testing.T) {
+	path, backup := crashed(t, 1)
+	ended, missing := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { missing <- n }()
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				if _, err := os.Stat(path); err != nil {
+					n++
+				}
+			}
+		}
+	}()
+	for range 50 {
+		if _, err := maintenance.Restore(t.Context(), backup, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(ended)
+	if n := <-missing; n > 0 {
+		t.Errorf("there was no database %d times", n)
+	}
+}
+
+// A log whose database was moved away is kept: it may belong to that one.
+func TestRestore_KeepsALogAlone(t *testing.T) {
+	path, backup := crashed(t, 50)
+	away := filepath.Join(t.TempDir(), "away.db")
+	if err := os.Rename(path, away); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := maintenance.Restore(t.Context(), backup, path); err != nil {
+		t.Fatal(err)
+	}
+	if n := notes(t, path); n != 1 {
+		t.Errorf("%d rows were restored, want 1", n)
+	}
+	kept, err := filepath.Glob(path + ".replaced-*-wal")
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("logs that were kept: %q, %v", kept, err)
+	}
+	mustCopy(t, kept[0], away+"-wal")
+	if n := notes(t, away); n != 51 {
+		t.Errorf("with its log the former database has %d rows, want 51", n)
+	}
+}
+
+// Who may read the former database may read the one in its place.
+func TestRestore_KeepsMode(t *testing.T) {
+	path, backup := crashed(t, 1)
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := maintenance.Restore(t.Context(), backup, path); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("it is %v (%v), want -rw-r-----", info.Mode(), err)
+	}
+}
+
+// A link stays a link, and what it names is replaced.
+func TestRestore_Link(t *testing.T) {
+	path, backup := crashed(t, 50)
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	result, err := maintenance.Restore(t.Context(), backup, link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, err := os.Readlink(link); err != nil || at != path {
+		t.Errorf("the link leads to %q (%v)", at, err)
+	}
+	if n := notes(t, path); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+	if n := notes(t, result.Replaced); n != 51 {
+		t.Errorf("the former database has %d rows, want 51", n)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := maintenance.Restore(t.Context(), backup, link); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a link to nothing: got error %v", err)
+	}
 }
 
 // mustHashAll returns the names in a folder with hashes of their contents.

@@ -103,6 +103,33 @@ func TestAnswers_Archive_WithoutFile(t *testing.T) {
 	equal(t, len(MustRecent(t, f.Store, user.ID, 0, storage.WithArchived())), 13)
 }
 
+// A user whose archived answers are lost is erased where that is said, and what
+// comes back goes with the next Archive.
+func TestUsers_Erase_ArchiveLost(t *testing.T) {
+	onlySQLite(t, "the archive is in the database")
+	user, path, open := archivedFixture(t)
+	at := archiveOf(path)
+	must(t, os.Rename(at, at+".away"))
+	f := open()
+	archived := MustInt(t, f.db, "SELECT answers FROM archive_horizons WHERE user_id = ?", user.ID)
+	got, err := f.Users.Erase(ctx, user.ID, storage.ArchiveLost())
+	must(t, err)
+	equal(t, []int64{got.Rows["users"], got.Rows["archive_horizons"], got.Rows["answer_archive"]}, []int64{1, 1, 0})
+	equal(t, MustInt(t, f.db, "SELECT count(*) FROM answer_events WHERE user_id = ?", user.ID), 0)
+	must(t, f.Close())
+
+	must(t, os.Rename(at+".away", at))
+	f = open()
+	equal(t, MustArchive(t, f.Store).Removed, archived)
+	other := MustUser(t, f.Store, "other")
+	MustAppend(t, f.Store, other.ID, oldAnswers(10)...)
+	MustArchive(t, f.Store)
+	got, err = f.Users.Erase(ctx, other.ID, storage.ArchiveLost()) // it is not
+	must(t, err)
+	equal(t, got.Rows["answer_archive"], 10)
+	equal(t, MustArchive(t, f.Store).Removed, 0)
+}
+
 // Without a path there is nowhere to move answers to, and nothing to read.
 func TestAnswers_Archive_WithoutPath(t *testing.T) {
 	onlySQLite(t, "the archive is in the database")

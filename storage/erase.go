@@ -17,6 +17,17 @@ type EraseReceipt struct {
 	Rows   map[string]int64 `json:"rows"` // that were removed, by table, without prefix
 }
 
+// EraseOption changes what one call of Erase does.
+type EraseOption func(*erasing)
+
+// erasing is one call of Erase.
+type erasing struct{ archiveLost bool }
+
+// ArchiveLost has users erased whose archived answers are in a file that is lost
+// for good: Erase does without where it cannot be opened. The receipt does not
+// count its answers. Should the file come back, the next Archive removes them.
+func ArchiveLost() EraseOption { return func(e *erasing) { e.archiveLost = true } }
+
 // Erase removes everything that is stored about a user in one transaction and
 // returns how many rows of which table (P12, N15). Boards and searches no
 // longer show them; what belongs to others stays as it is, including ranks of
@@ -26,9 +37,9 @@ type EraseReceipt struct {
 // Archived answers go too: on PostgreSQL in the same transaction, on SQLite from
 // the archive's file, once that transaction is committed and on the disk. If
 // the file cannot be opened, Erase returns an *ArchiveError and removes
-// nothing. An error after the commit says so; what is left in the file then is
-// in no export, log or level any more, and is removed by the next Archive, or
-// by Erase called again.
+// nothing, unless ArchiveLost says that it never will be. An error after the
+// commit says so; what is left in the file then is in no export, log or level
+// any more, and is removed by the next Archive, or by Erase called again.
 //
 // It is not repeatable: if there is no such user, or no longer, it returns
 // ErrNotFound. What Touch keeps in memory for the user is never written.
@@ -41,11 +52,15 @@ type EraseReceipt struct {
 // Erase begins when it is done; if a range of a board begins at such a place
 // (board_ranges), the user's id may stay there as a bound until the board is
 // cut again.
-func (s *Users) Erase(ctx context.Context, userID int64) (receipt EraseReceipt, err error) {
+func (s *Users) Erase(ctx context.Context, userID int64, options ...EraseOption) (receipt EraseReceipt, err error) {
+	var how erasing
+	for _, option := range options {
+		option(&how)
+	}
 	var afterCommit error
 	err = s.engine.write(ctx, func(u *unit) error {
 		var inFile bool
-		if receipt, inFile, err = u.erase(userID); err != nil || !inFile {
+		if receipt, inFile, err = u.erase(userID, how); err != nil || !inFile {
 			return err
 		}
 		main := u.moved.main
@@ -75,13 +90,16 @@ var personal = []schema.Tabler{
 
 // erase removes a user table by table: the foreign keys would do it too, but
 // do not count. inFile says that answers of theirs are in the archive's file.
-func (u *unit) erase(userID int64) (_ EraseReceipt, inFile bool, err error) {
+func (u *unit) erase(userID int64, how erasing) (_ EraseReceipt, inFile bool, err error) {
 	if _, err := u.lockUser(userID); err != nil {
 		return EraseReceipt{}, false, err
 	}
 	horizon, err := u.horizon(userID)
 	if err == nil && !u.locksRows {
 		inFile, err = u.inFile(userID, horizon)
+		if lost := (*ArchiveError)(nil); how.archiveLost && errors.As(err, &lost) {
+			inFile, err = false, nil
+		}
 	}
 	if err != nil {
 		return EraseReceipt{}, false, err
@@ -95,7 +113,7 @@ func (u *unit) erase(userID int64) (_ EraseReceipt, inFile bool, err error) {
 	tables := personal
 	if u.locksRows {
 		tables = append([]schema.Tabler{models.ArchivedAnswer{}}, personal...)
-	} else if horizon != nil {
+	} else if horizon != nil && inFile {
 		receipt.Rows[models.ArchivedAnswer{}.TableName()] = horizon.Answers
 	}
 	for _, table := range tables {

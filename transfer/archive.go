@@ -3,6 +3,8 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/flashstore/flashstore/models"
@@ -13,50 +15,95 @@ import (
 // copier of its own.
 var archiveTable = traits{model: models.ArchivedAnswer{}}
 
-// ArchivedError says that answers of the source are in an archive, and that the
-// archive of one of the sides was not given, or is not its. No row was changed.
+// ArchivedError says that answers of the source are in an archive, or were at
+// the time of a former copy, and that the archive of one of the sides was not
+// given, or is not its. No row was changed.
 type ArchivedError struct {
-	Users  int64  // who have archived answers
+	Users  int64  // of the source who have archived answers
 	Side   string // source or target
 	Reason string
 }
 
 func (e *ArchivedError) Error() string {
-	return fmt.Sprintf("answers of %d users are in the source's archive, and the archive of the %s %s; no row was changed: "+
+	what := fmt.Sprintf("answers of %d users are in the source's archive", e.Users)
+	if e.Users == 0 {
+		what = "no answer of the source is archived any more, but the target's may be"
+	}
+	return fmt.Sprintf("%s, and the archive of the %s %s; no row was changed: "+
 		"give the files as Config.FromArchive and Config.ToArchive (or: flashstore copy --from-archive, --to-archive)",
-		e.Users, e.Side, e.Reason)
+		what, e.Side, e.Reason)
 }
 
 // archives is what a copy of archived answers needs to know.
 type archives struct {
-	from, to side
+	from, to side // that of the source is nowhere where nothing is archived
 	rows     int64
 	below    map[int64][]byte // the horizons of the source, by user
 }
 
+// has reports whether an answer is the archive's: it is below the horizon of
+// its user. What else is in a source's file was archived since the moment that
+// is copied, or is left of one who was erased.
+func (a *archives) has(key row) bool {
+	below, ok := a.below[key[0].(int64)]
+	return ok && bytes.Compare(key[1].([]byte), below) < 0
+}
+
 // findArchive looks whether the source has archived answers, and where they are
-// to go.
-func (c *copier) findArchive(ctx context.Context) error {
-	horizons, err := c.horizons(ctx)
-	if err != nil || len(horizons) == 0 {
+// to go. A target that has an archive is compared with a source that has none
+// any more, too: those whose answers are in it were erased.
+func (c *copier) findArchive(ctx context.Context, from moment, ready bool) error {
+	horizons, err := c.horizons(ctx, from)
+	if err == nil && len(horizons) == 0 {
+		var left bool
+		if left, err = c.mayBeLeft(ctx, ready); !left {
+			return err
+		}
+	}
+	if err != nil {
 		return err
 	}
-	refuse := func(side, reason string) error {
-		return &ArchivedError{Users: int64(len(horizons)), Side: side, Reason: reason}
+	c.archive = &archives{from: c.from, to: c.to, below: horizons}
+	if err := c.archive.open(c.cfg); err != nil {
+		return err
 	}
-	a := &archives{from: c.from, to: c.to, below: horizons}
-	if !c.from.postgres {
-		if c.cfg.FromArchive == nil {
+	return c.compareArchives(ctx)
+}
+
+// mayBeLeft reports whether the target has a file in which archived answers may
+// be. Those in a table go with their users.
+func (c *copier) mayBeLeft(ctx context.Context, ready bool) (bool, error) {
+	if c.to.postgres || !ready || c.cfg.DryRun && c.cfg.ToArchive == nil {
+		return false, nil
+	}
+	var files int64
+	err := c.to.db.WithContext(ctx).Raw("SELECT count(*) FROM " + c.cfg.TablePrefix + models.ArchiveFile{}.TableName()).Scan(&files).Error
+	return files > 0, err
+}
+
+// open takes the files that were given.
+func (a *archives) open(cfg Config) error {
+	refuse := func(side, reason string) error {
+		return &ArchivedError{Users: int64(len(a.below)), Side: side, Reason: reason}
+	}
+	if !a.from.postgres {
+		if cfg.FromArchive == nil && len(a.below) > 0 {
 			return refuse("source", "is not given")
 		}
-		a.from = sideOf(c.cfg.FromArchive)
+		a.from = side{cfg.FromArchive, false}
 	}
-	if !c.to.postgres {
-		if c.cfg.ToArchive == nil && !c.cfg.DryRun {
+	if !a.to.postgres {
+		if cfg.ToArchive == nil && !cfg.DryRun {
 			return refuse("target", "is not given")
 		}
-		a.to = side{c.cfg.ToArchive, false}
+		a.to = side{cfg.ToArchive, false}
 	}
+	return nil
+}
+
+// compareArchives refuses files that belong to others.
+func (c *copier) compareArchives(ctx context.Context) error {
+	a := c.archive
 	for _, s := range []struct {
 		name          string
 		main, archive side
@@ -69,21 +116,41 @@ func (c *copier) findArchive(ctx context.Context) error {
 			return fmt.Errorf("look at the archive of the %s: %w", s.name, err)
 		}
 		if !same {
-			return refuse(s.name, "is another store's")
+			return &ArchivedError{Users: int64(len(a.below)), Side: s.name, Reason: "is another store's"}
 		}
 	}
-	a.rows, err = moment{a.from, a.from.db.Statement.ConnPool}.int(ctx, "SELECT count(*) FROM "+c.cfg.TablePrefix+archiveTable.model.TableName())
-	c.archive = a
-	return err
+	return nil
+}
+
+// withArchive runs fn over one moment of the source's archive. On PostgreSQL it
+// is that of the source. A file has one of its own, right behind it: what is
+// moved in between is in both, and what is erased is looked for in vain.
+func (c *copier) withArchive(ctx context.Context, from moment, fn func(archive moment) error) error {
+	a := c.archive
+	if a == nil || a.from.db == nil {
+		return fn(moment{})
+	}
+	count := func(at moment) (err error) {
+		a.rows, err = at.int(ctx, "SELECT count(*) FROM "+c.cfg.TablePrefix+archiveTable.model.TableName())
+		if err != nil {
+			return err
+		}
+		at.only = a.has
+		return fn(at)
+	}
+	if a.from.postgres {
+		return count(from)
+	}
+	return a.from.snapshot(ctx, count)
 }
 
 // horizons returns how far the answers of the source's users are archived.
-func (c *copier) horizons(ctx context.Context) (map[int64][]byte, error) {
+func (c *copier) horizons(ctx context.Context, from moment) (map[int64][]byte, error) {
 	below := "before_id"
-	if c.from.postgres {
+	if from.postgres {
 		below = id.read(below)
 	}
-	rows, err := c.from.db.Statement.ConnPool.QueryContext(ctx,
+	rows, err := from.pool.QueryContext(ctx,
 		fmt.Sprintf("SELECT user_id, %s FROM %s%s", below, c.cfg.TablePrefix, models.ArchiveHorizon{}.TableName()))
 	if err != nil {
 		return nil, err
@@ -106,7 +173,11 @@ func (c *copier) sameArchive(ctx context.Context, main, archive side) (bool, err
 	query := "SELECT id FROM " + c.cfg.TablePrefix + models.ArchiveFile{}.TableName()
 	var ids [2][]byte
 	for i, s := range []side{main, archive} {
-		if err := s.db.WithContext(ctx).Raw(query).Row().Scan(&ids[i]); err != nil {
+		err := s.db.WithContext(ctx).Raw(query).Row().Scan(&ids[i])
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil // it never had one
+		}
+		if err != nil {
 			return false, err
 		}
 	}
@@ -116,16 +187,13 @@ func (c *copier) sameArchive(ctx context.Context, main, archive side) (bool, err
 // wasMoved reports whether the source has moved a row of the log, which the
 // target still has, to its archive.
 func (c *copier) wasMoved(t *table, key row) bool {
-	if _, log := t.model.(models.AnswerEvent); !log || c.archive == nil {
-		return false
-	}
-	below, ok := c.archive.below[key[0].(int64)]
-	return ok && bytes.Compare(key[1].([]byte), below) < 0
+	_, log := t.model.(models.AnswerEvent)
+	return log && c.archive != nil && c.archive.has(key)
 }
 
 // copyArchive copies the archived answers. It returns what it did, or nil where
 // there are none.
-func (c *copier) copyArchive(ctx context.Context, ready bool) (*TableReport, error) {
+func (c *copier) copyArchive(ctx context.Context, ready bool, from moment) (*TableReport, error) {
 	a := c.archive
 	if a == nil {
 		return nil, nil
@@ -136,19 +204,19 @@ func (c *copier) copyArchive(ctx context.Context, ready bool) (*TableReport, err
 	}
 	report := &TableReport{Table: t.name, Rows: a.rows}
 	moving := &copier{
-		cfg: c.cfg, tables: []*table{t}, from: a.from, to: a.to, erased: map[int64]bool{}, done: c.done,
+		cfg: c.cfg, tables: []*table{t}, from: a.from, to: a.to, writer: c.writer, erased: map[int64]bool{}, done: c.done,
 		empty: map[*table]bool{t: true}, found: map[*table]*difference{t: {}}, report: map[*table]*TableReport{t: report},
 	}
-	err = moving.from.snapshot(ctx, func(from moment) error {
-		if ready && moving.to.db != nil {
-			if err := moving.to.snapshot(ctx, func(to moment) error { return moving.look(ctx, from, to) }); err != nil {
-				return err
-			}
+	if !a.to.postgres { // a file, and the lock is that of its database
+		moving.writer = &toSQLite{db: a.to.db}
+	}
+	if ready && moving.to.db != nil {
+		if err := moving.to.snapshot(ctx, func(to moment) error { return moving.look(ctx, from, to) }); err != nil {
+			return report, err
 		}
-		if c.cfg.DryRun {
-			return moving.tableByTable(ctx, from)
-		}
-		return moving.write(ctx, from)
-	})
-	return report, err
+	}
+	if c.cfg.DryRun {
+		return report, moving.tableByTable(ctx, from)
+	}
+	return report, moving.write(ctx, from)
 }

@@ -175,3 +175,91 @@ func TestArchive_Refused(t *testing.T) {
 		})
 	}
 }
+
+// What is archived, and who is erased, while a copy runs is not a part of it.
+func TestArchive_SourceGoesOn(t *testing.T) {
+	for fromName, newFrom := range places {
+		for toName, newTo := range places {
+			t.Run(fromName+" to "+toName, func(t *testing.T) {
+				from, to := newFrom(t), newTo(t)
+				s := from.store(t)
+				practised(t, s)
+				mustArchive(t, s, 4)
+				want, copied := from.archived(t), to.store(t)
+				cfg := transfer.Config{FromArchive: from.file(t), ToArchive: to.file(t)}
+				went := false
+				cfg.Progress = func(transfer.Progress) {
+					if went {
+						return
+					}
+					went = true
+					late, err := s.Users.Create(t.Context(), storage.NewUser{UID: "late"})
+					must(t, err)
+					s.practise(t, late.ID, noon.AddDate(0, 0, -5), 12)
+					mustArchive(t, s, 2)
+					_, err = s.Users.Erase(t.Context(), 2)
+					must(t, err)
+				}
+				mustCopy(t, s.db, to.db, cfg)
+				equal(t, to.archived(t), want)
+				mustVerify(t, copied)
+				mustCopy(t, s.db, to.db, cfg)
+				equal(t, to.archived(t), from.archived(t))
+				mustVerify(t, copied)
+			})
+		}
+	}
+}
+
+// What an erasure that was interrupted has left in the source's file is not
+// carried on.
+func TestArchive_LeftOfTheErased(t *testing.T) {
+	for name, newTo := range places {
+		t.Run(name, func(t *testing.T) {
+			from, to := places["SQLite"](t), newTo(t)
+			s := from.store(t)
+			practised(t, s)
+			mustArchive(t, s, 4)
+			exec(t, s, "DELETE FROM users WHERE id = 2")
+			equal(t, len(from.archived(t)), 12+13+14)
+			to.store(t)
+			mustCopy(t, s.db, to.db, transfer.Config{FromArchive: from.file(t), ToArchive: to.file(t)})
+			equal(t, len(to.archived(t)), 12+14)
+		})
+	}
+}
+
+// When all whose answers were archived are erased, their answers leave the
+// target's archive too.
+func TestArchive_AllErased(t *testing.T) {
+	for fromName, newFrom := range places {
+		for toName, newTo := range places {
+			t.Run(fromName+" to "+toName, func(t *testing.T) {
+				from, to := newFrom(t), newTo(t)
+				s := from.store(t)
+				practised(t, s)
+				mustArchive(t, s, 4)
+				to.store(t)
+				cfg := transfer.Config{FromArchive: from.file(t), ToArchive: to.file(t)}
+				mustCopy(t, s.db, to.db, cfg)
+				_, err := s.Users.Create(t.Context(), storage.NewUser{UID: "stays"})
+				must(t, err)
+				mustCopy(t, s.db, to.db, cfg)
+				for id := range int64(3) {
+					_, err := s.Users.Erase(t.Context(), id+1)
+					must(t, err)
+				}
+				if toName == "SQLite" {
+					_, err := transfer.Copy(t.Context(), s.db, to.db, transfer.Config{})
+					var refused *transfer.ArchivedError
+					if !errors.As(err, &refused) || !strings.Contains(err.Error(), "archive of the target is not given") {
+						t.Errorf("without the target's archive: got error %v", err)
+					}
+				}
+				cfg.FromArchive = nil // the source needs none any more
+				mustCopy(t, s.db, to.db, cfg)
+				equal(t, to.archived(t), nil)
+			})
+		}
+	}
+}

@@ -22,10 +22,11 @@ type Config struct {
 
 	// FromArchive and ToArchive are the archives' files, of a source and a target
 	// on SQLite, as storage.Config.Archive names them; PostgreSQL has archived
-	// answers in a table. They are needed where the source has any: without, Copy
-	// returns an *ArchivedError before it writes a row. The target's file must
-	// belong to the target: storage's Answers.Archive makes it, even if it
-	// moves nothing. A dry run does without. By default, none.
+	// answers in a table. They are needed where the source has any, and that of
+	// the target where it has one: without, Copy returns an *ArchivedError before
+	// it writes a row. The target's file must belong to the target: storage's
+	// Answers.Archive makes it, even if it moves nothing. A dry run does without.
+	// By default, none.
 	FromArchive, ToArchive *gorm.DB
 
 	// Progress is called now and then, from the goroutine that called Copy,

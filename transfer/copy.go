@@ -20,21 +20,24 @@ import (
 // the plugin gives it.
 //
 // The source is read at one moment, the start, and stays usable, also for
-// writing. The target must not be used until Copy has returned without error.
-// A copy that was stopped, by its context or by force, is continued by calling
-// Copy again; a later call carries over what was written to the source since.
-// What is the same already is not written again. Rows that the source no longer
-// has are removed.
+// writing; on SQLite its log grows until the copy has ended. The target must not
+// be used until Copy has returned without error. A copy that was stopped, by its
+// context or by force, is continued by calling Copy again; a later call carries
+// over what was written to the source since. What is the same already is not
+// written again. Rows that the source no longer has are removed. One copy writes
+// to a target at a time: meanwhile there is a file beside a target on SQLite,
+// with "-copying" behind its name.
 //
 // Errors: *ForeignTargetError for a target that holds what the source never
 // had, which includes a former copy that has had users, sessions, answers or
 // coins of its own since; *DisagreementError, with the whole Report, when rows
 // or checksums are not the same at the end; *ArchivedError if answers are
-// archived and the archives are not given; migrations.ErrPending for a source
-// that is not up to date; ErrInTransaction; ErrNoWAL. A former copy of which
-// all users were erased at the source is refused too: empty it by hand. What
-// was changed in a former copy without a session, an answer, a result or coins,
-// such as a user's name, does not count as its own and is overwritten.
+// archived and the archives are not given; ErrOtherCopy while another copy writes
+// to the target; migrations.ErrPending for a source that is not up to date;
+// ErrInTransaction; ErrNoWAL. A former copy of which all users were erased at the
+// source is refused too: empty it by hand. What was changed in a former copy
+// without a session, an answer, a result or coins, such as a user's name, does
+// not count as its own and is overwritten.
 func Copy(ctx context.Context, from, to *gorm.DB, cfg Config) (Report, error) {
 	start := time.Now()
 	report, err := run(ctx, from, to, cfg)
@@ -111,38 +114,47 @@ type copier struct {
 	moved   *TableReport
 }
 
-func (c *copier) run(ctx context.Context) error {
+func (c *copier) run(ctx context.Context) (err error) {
 	ready, err := c.prepare(ctx)
-	if err == nil {
-		err = c.findArchive(ctx)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = c.copyTables(ctx, ready)
+	if !c.cfg.DryRun {
+		if c.writer, err = newWriter(ctx, c.to, c.cfg.TablePrefix); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, c.writer.close()) }()
 	}
-	if err == nil {
-		c.moved, err = c.copyArchive(ctx, ready)
-	}
-	return err
+	return c.from.snapshot(ctx, func(from moment) error {
+		if err := c.findArchive(ctx, from, ready); err != nil {
+			return err
+		}
+		return c.withArchive(ctx, from, func(archive moment) (err error) {
+			if err := c.copyTables(ctx, ready, from); err != nil {
+				return err
+			}
+			c.moved, err = c.copyArchive(ctx, ready, archive)
+			return err
+		})
+	})
 }
 
 // copyTables copies all but the archived answers, which need their users.
-func (c *copier) copyTables(ctx context.Context, ready bool) error {
-	return c.from.snapshot(ctx, func(from moment) error {
-		if err := c.count(ctx, from); err != nil {
-			return err
+func (c *copier) copyTables(ctx context.Context, ready bool, from moment) error {
+	if err := c.count(ctx, from); err != nil {
+		return err
+	}
+	if !ready {
+		for _, t := range c.tables {
+			c.empty[t], c.found[t] = true, &difference{}
 		}
-		if !ready {
-			for _, t := range c.tables {
-				c.empty[t], c.found[t] = true, &difference{}
-			}
-		} else if err := c.to.snapshot(ctx, func(to moment) error { return c.look(ctx, from, to) }); err != nil {
-			return err
-		}
-		if c.cfg.DryRun {
-			return c.tableByTable(ctx, from)
-		}
-		return c.write(ctx, from)
-	})
+	} else if err := c.to.snapshot(ctx, func(to moment) error { return c.look(ctx, from, to) }); err != nil {
+		return err
+	}
+	if c.cfg.DryRun {
+		return c.tableByTable(ctx, from)
+	}
+	return c.write(ctx, from)
 }
 
 // prepare looks whether the tables are there, and makes those of the target.
@@ -206,15 +218,7 @@ func (c *copier) tell(t *table, checking bool, n int64) {
 	}
 }
 
-func (c *copier) write(ctx context.Context, from moment) (err error) {
-	if c.to.postgres {
-		if c.writer, err = newToPostgres(ctx, c.to.db); err != nil {
-			return err
-		}
-	} else {
-		c.writer = &toSQLite{c.to.db}
-	}
-	defer func() { err = errors.Join(err, c.writer.close()) }()
+func (c *copier) write(ctx context.Context, from moment) error {
 	if err := c.clear(ctx); err != nil {
 		return err
 	}

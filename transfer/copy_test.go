@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
+	"github.com/flashstore/flashstore/internal/pgtest"
 	"github.com/flashstore/flashstore/migrations"
 	"github.com/flashstore/flashstore/storage"
 	"github.com/flashstore/flashstore/transfer"
@@ -371,4 +373,54 @@ func TestTextThatPostgreSQLHasNot(t *testing.T) {
 	back := newSQLite(t) // SQLite has
 	mustCopy(t, s.db, back, transfer.Config{})
 	equal(t, contents(t, back), contents(t, s.db))
+}
+
+// While a copy writes, another one into the same target is refused; one that
+// has ended, however that was, is in nobody's way.
+func TestTwoCopies(t *testing.T) {
+	for name, engine := range engines {
+		t.Run(name, func(t *testing.T) {
+			s, there := newSchool(t, newSQLite(t), ""), engine(t)
+			var second error
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			_, err := transfer.Copy(ctx, s.db, there, transfer.Config{Progress: func(transfer.Progress) {
+				if second == nil {
+					_, second = transfer.Copy(t.Context(), s.db, there, transfer.Config{})
+					mustDry(t, s.db, there)
+					stop()
+				}
+			}})
+			if !errors.Is(second, transfer.ErrOtherCopy) {
+				t.Errorf("the second copy got error %v", second)
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("the first copy got error %v", err)
+			}
+			mustCopy(t, s.db, there, transfer.Config{})
+			mustCopy(t, s.db, there, transfer.Config{})
+		})
+	}
+}
+
+// What a server does to connections that are slow does not end a copy.
+func TestServersPatience(t *testing.T) {
+	for _, slow := range []transfer.Progress{{Table: "users"}, {Table: "coin_ledger", Checking: true}} {
+		t.Run(slow.Table, func(t *testing.T) {
+			var patient, hurried [2]*gorm.DB
+			for i := range patient {
+				dsn := pgtest.Server(t).Schema(t)
+				patient[i] = open(t, postgres.Open(dsn))
+				hurried[i] = open(t, postgres.Open(dsn+" idle_in_transaction_session_timeout=300"))
+			}
+			s := newSchool(t, patient[0], "")
+			mustCopy(t, s.db, patient[1], transfer.Config{})
+			change(t, s)
+			mustCopy(t, hurried[0], hurried[1], transfer.Config{BatchRows: 5, Progress: func(p transfer.Progress) {
+				if p.Table == slow.Table && p.Checking == slow.Checking {
+					time.Sleep(600 * time.Millisecond)
+				}
+			}})
+		})
+	}
 }

@@ -16,6 +16,10 @@ var ErrInTransaction = errors.New("a copy does not run inside a transaction: giv
 var ErrNoWAL = errors.New("the target has no write-ahead log: " +
 	"open it as a file, with db.Use(hooks.New(hooks.Config{})) or db.Use(storage.New(storage.Config{}))")
 
+// ErrOtherCopy means that another copy writes to the target at this time. No
+// row was changed.
+var ErrOtherCopy = errors.New("another copy writes to the target: copy again when it has ended")
+
 // ForeignTargetError says that the target holds what the source never had: it
 // is another store, or a copy that has been written to since. Nothing was
 // changed.

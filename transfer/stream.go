@@ -15,17 +15,30 @@ type side struct {
 	postgres bool
 }
 
+// patience has PostgreSQL wait for a transaction, or a session, that is slow, or
+// does nothing while the other side is read or written: many servers end those
+// after some minutes. Not every version has each of these settings.
+const patience = `SELECT set_config(name, '0', $1) FROM pg_settings
+	WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')`
+
 // snapshot runs fn over one moment of the database.
 func (s side) snapshot(ctx context.Context, fn func(at moment) error) error {
 	return s.db.Session(&gorm.Session{NewDB: true, Context: ctx}).Transaction(func(tx *gorm.DB) error {
-		return fn(moment{s, tx.Statement.ConnPool})
+		if s.postgres {
+			// Until the transaction ends.
+			if _, err := tx.Statement.ConnPool.ExecContext(ctx, patience, true); err != nil {
+				return err
+			}
+		}
+		return fn(moment{side: s, pool: tx.Statement.ConnPool})
 	}, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 }
 
-// moment is a side at one moment.
+// moment is a side at one moment. The zero moment has no rows.
 type moment struct {
 	side
 	pool gorm.ConnPool
+	only func(row) bool // the rows that are read; nil: all
 }
 
 func (m moment) int(ctx context.Context, query string, args ...any) (n int64, err error) {
@@ -50,6 +63,7 @@ type stream struct {
 	lists   chan []row
 	failure error // to be read when lists is closed
 	stop    context.CancelFunc
+	only    func(row) bool
 
 	list []row
 	next int
@@ -58,8 +72,11 @@ type stream struct {
 // read begins to read a table. The stream must be closed before the moment is
 // used for anything else.
 func (m moment) read(ctx context.Context, t *table, columns []column) *stream {
+	if m.db == nil {
+		return nil
+	}
 	ctx, stop := context.WithCancel(ctx)
-	s := &stream{table: t, lists: make(chan []row, listsAhead), stop: stop}
+	s := &stream{table: t, lists: make(chan []row, listsAhead), stop: stop, only: m.only}
 	go func() {
 		defer close(s.lists)
 		s.failure = s.fill(ctx, m.pool, t.query(columns, m.postgres), columns)
@@ -95,6 +112,9 @@ func (s *stream) fill(ctx context.Context, pool gorm.ConnPool, query string, col
 			if r[i], err = c.kind.normal(r[i]); err != nil {
 				return fmt.Errorf("column %s: %w", c.name, err)
 			}
+		}
+		if s.only != nil && !s.only(r) {
+			continue
 		}
 		if list = append(list, r); len(list) == listRows {
 			if err := send(); err != nil {

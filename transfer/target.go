@@ -7,7 +7,7 @@ import (
 )
 
 // writer writes to a target. Each call is one transaction: all of it or
-// nothing.
+// nothing. Until it is closed there is no other one to the same target.
 type writer interface {
 	// put stores rows that are not there, and others in place of those of the
 	// same key.
@@ -18,6 +18,14 @@ type writer interface {
 	// number sets what the next row's number is to be above.
 	number(ctx context.Context, t *table, given int64) error
 	close() error
+}
+
+// newWriter returns the writer to a side, or ErrOtherCopy.
+func newWriter(ctx context.Context, to side, prefix string) (writer, error) {
+	if to.postgres {
+		return newToPostgres(ctx, to.db, prefix)
+	}
+	return newToSQLite(ctx, to.db)
 }
 
 // conflict is the end of an INSERT that overwrites.

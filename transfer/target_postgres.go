@@ -3,18 +3,37 @@ package transfer
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
 )
 
-// toPostgres writes by COPY, on a connection of its own.
+// toPostgres writes by COPY, on a connection of its own, which has the lock that
+// keeps other copies away.
 type toPostgres struct{ conn *sql.Conn }
 
-func newToPostgres(ctx context.Context, db *gorm.DB) (*toPostgres, error) {
+const (
+	// noticed is how long the server may take to see that a former copy has
+	// died, and to let go of its lock.
+	noticed = 5 * time.Second
+	// lookAgain is the pause between two looks whether it has.
+	lookAgain = 50 * time.Millisecond
+)
+
+// A server waits two hours before it asks whether a client that says nothing is
+// still there. Half a minute is enough for one that holds a lock.
+const askIfThere = `SELECT set_config('tcp_keepalives_idle', '15', false), set_config('tcp_keepalives_interval', '5', false),
+	set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '30000', false)`
+
+const lockTarget = "SELECT pg_try_advisory_lock(hashtextextended('github.com/flashstore/flashstore/transfer ' || current_schema() || ' ' || $1, 0))"
+
+func newToPostgres(ctx context.Context, db *gorm.DB, prefix string) (_ *toPostgres, err error) {
 	pool, err := db.DB()
 	if err != nil {
 		return nil, err
@@ -23,16 +42,46 @@ func newToPostgres(ctx context.Context, db *gorm.DB) (*toPostgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &toPostgres{conn}, nil
+	w := &toPostgres{conn}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close())
+		}
+	}()
+	if _, err := conn.ExecContext(ctx, patience, false); err != nil {
+		return nil, err
+	}
+	if _, err := conn.ExecContext(ctx, askIfThere); err != nil {
+		return nil, err
+	}
+	for giveUp := time.Now().Add(noticed); ; time.Sleep(lookAgain) {
+		var locked bool
+		if err := conn.QueryRowContext(ctx, lockTarget, prefix).Scan(&locked); err != nil {
+			return nil, err
+		}
+		if locked {
+			return w, nil
+		}
+		if time.Now().After(giveUp) {
+			return nil, ErrOtherCopy
+		}
+	}
 }
 
-func (w *toPostgres) close() error { return w.conn.Close() }
+// close ends the connection: in the pool it would keep the lock.
+func (w *toPostgres) close() error {
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	if err := w.conn.Close(); !errors.Is(err, sql.ErrConnDone) {
+		return err
+	}
+	return nil
+}
 
 func (w *toPostgres) transaction(ctx context.Context, fn func(tx pgx.Tx) error) error {
-	return w.conn.Raw(func(driver any) error {
-		conn, ok := driver.(*stdlib.Conn)
+	return w.conn.Raw(func(driverConn any) error {
+		conn, ok := driverConn.(*stdlib.Conn)
 		if !ok {
-			return fmt.Errorf("the connection to PostgreSQL is a %T: open the database with gorm.io/driver/postgres", driver)
+			return fmt.Errorf("the connection to PostgreSQL is a %T: open the database with gorm.io/driver/postgres", driverConn)
 		}
 		return pgx.BeginFunc(ctx, conn.Conn(), fn)
 	})

@@ -11,7 +11,22 @@ import (
 )
 
 // toSQLite writes by the connection that writes, as the application does.
-type toSQLite struct{ db *gorm.DB }
+type toSQLite struct {
+	db     *gorm.DB
+	unlock func() error
+}
+
+// newToSQLite holds a lock file while there is a writer: no lock of SQLite's own
+// would last from one transaction to the next.
+func newToSQLite(ctx context.Context, db *gorm.DB) (*toSQLite, error) {
+	var path string
+	err := db.WithContext(ctx).Raw("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&path).Error
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lockFile(path + "-copying")
+	return &toSQLite{db, unlock}, err
+}
 
 // statementRows is how many rows one statement writes.
 const statementRows = 64
@@ -93,4 +108,4 @@ func (w *toSQLite) number(ctx context.Context, t *table, given int64) error {
 	})
 }
 
-func (w *toSQLite) close() error { return nil }
+func (w *toSQLite) close() error { return w.unlock() }

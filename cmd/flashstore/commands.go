@@ -20,5 +20,6 @@ func commands(opts *options) []*cobra.Command {
 		opts.onlySQLite(checkpointCommand(opts), false),
 		opts.onlySQLite(vacuumCommand(opts), false),
 		opts.onlySQLite(backupCommand(opts), false),
+		opts.onlySQLite(restoreCommand(opts), false),
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -91,7 +92,7 @@ func (o *options) copy(cmd *cobra.Command, flags copyFlags) error {
 		if err := migrations.Check(ctx, source, cfg); err != nil {
 			return fmt.Errorf("copy %s: %w", from.name(), err)
 		}
-		return to.asTarget(flags.dryRun, func(target *gorm.DB) (err error) {
+		return to.asTarget(ctx, flags.dryRun, func(target *gorm.DB) (err error) {
 			return o.copyArchives(ctx, flags, target, func(fromArchive, toArchive *gorm.DB) error {
 				report, err = transfer.Copy(ctx, source, target, transfer.Config{
 					TablePrefix: o.prefix, BatchRows: flags.batch, DryRun: flags.dryRun,
@@ -104,17 +105,21 @@ func (o *options) copy(cmd *cobra.Command, flags copyFlags) error {
 	})
 	bar.done()
 	var disagreement *transfer.DisagreementError
-	if err != nil && !errors.As(err, &disagreement) {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("stopped (run it again to go on): %w", err)
+	case err != nil && !errors.As(err, &disagreement):
 		return err
 	}
 	return errors.Join(o.print(cmd.OutOrStdout(), report, func(out io.Writer) error { return copyText(out, report) }), err)
 }
 
-// asTarget opens the database that is copied to. A dry run does not make a
-// file: an empty database in memory stands for one that is not there.
-func (o *options) asTarget(dryRun bool, fn func(*gorm.DB) error) error {
+// asTarget opens the database that is copied to. Another program's stays as it
+// is, its journal mode included. A dry run does not make a file: an empty
+// database in memory stands for one that is not there.
+func (o *options) asTarget(ctx context.Context, dryRun bool, fn func(*gorm.DB) error) error {
 	if !dryRun {
-		return o.with("rwc", nil, fn)
+		return o.with("rwc", o.isOurs(ctx), fn)
 	}
 	if !o.isPostgres() && o.mustExist() != nil {
 		return (&options{db: "nothing", durability: o.durability}).with("memory", nil, fn)

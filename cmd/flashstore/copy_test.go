@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,6 +60,12 @@ func TestCopyRefused(t *testing.T) {
 	path, target := class(t), class(t)
 	mustExec(t, target, "DELETE FROM answer_events", "INSERT INTO users SELECT 1000, 'new', NULL, 'New', 1, 0, 0, 1, 0, 0, 0, 1")
 	call(t, "copy", "--from", path, "--to", target).must(t, 1).says(t, "not a copy of the source", `"users"`, "no row was changed")
+	others := foreign(t)
+	before := digest(t, others)
+	call(t, "copy", "--from", path, "--to", others).must(t, 1).says(t, `"users"`, "nothing was changed")
+	if digest(t, others) != before {
+		t.Error("another program's database was changed")
+	}
 	nowhere := filepath.Join(t.TempDir(), "none.db")
 	call(t, "copy", "--from", nowhere, "--to", target).must(t, 1).says(t, "there is no database at "+nowhere)
 	empty := tempDB(t)
@@ -74,4 +81,13 @@ func TestCopyRefused(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) { call(t, append([]string{"copy"}, args...)...).must(t, 2) })
 	}
+}
+
+// Who stops a copy is told that it can go on.
+func TestCopyStopped(t *testing.T) {
+	path, target := class(t), tempDB(t)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	callWith(ctx, "", "copy", "--from", path, "--to", target).must(t, 1).says(t, "run it again to go on")
+	call(t, "copy", "--from", path, "--to", target).must(t, 0)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/flashstore/flashstore/maintenance"
 )
 
@@ -333,15 +335,62 @@ func TestBackup(t *testing.T) {
 	call(t, "backup", filepath.Join(t.TempDir(), "none", "copy.db"), "--db", class(t)).must(t, 1).says(t, "none")
 }
 
+func TestRestore(t *testing.T) {
+	path := class(t)
+	backup := filepath.Join(t.TempDir(), "copy.db")
+	call(t, "backup", backup, "--db", path).must(t, 0)
+	want := dump(t, path)
+	mustExec(t, path, "DELETE FROM answer_events")
+
+	db := mustOpen(t, path)
+	if err := db.Ping(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("UPDATE users SET name = name"); err != nil {
+		t.Fatal(err)
+	}
+	before := files(t, path)
+	call(t, "restore", backup, "--db", path).must(t, 1).says(t, "restore "+path, "open elsewhere", "stop every program")
+	if got := files(t, path); !slices.Equal(got, before) {
+		t.Errorf("there is %q", got)
+	}
+	db.Close()
+
+	var made maintenance.RestoreResult
+	call(t, "restore", backup, "--json", "--db", path).must(t, 0).quiet(t).mustJSON(t, &made)
+	if diff := cmp.Diff(want, dump(t, path)); diff != "" {
+		t.Errorf("another database (-backup +restored):\n%s", diff)
+	}
+	if made.Path != path || mustAsk(t, made.Replaced, "SELECT count(*) FROM answer_events") != "0" {
+		t.Errorf("it made %+v", made)
+	}
+	call(t, "restore", backup, "--db", path).must(t, 0).quiet(t).says(t, path+": ", " from "+backup, "the former database is now "+path+".replaced-")
+	call(t, "check", "--db", path).must(t, 0)
+
+	fresh := tempDB(t)
+	if out := call(t, "restore", backup, "--db", fresh).must(t, 0).quiet(t); strings.Contains(out.stdout, "former") {
+		t.Errorf("it says %q", out.stdout)
+	}
+	call(t, "check", "--db", fresh).must(t, 0)
+	call(t, "restore", backup+".none", "--db", fresh).must(t, 1).says(t, "copy.db.none", "no such file")
+	call(t, "restore", fresh, "--db", fresh).must(t, 1).says(t, "name another file")
+	if err := os.WriteFile(backup, []byte("no database at all, of some length"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	call(t, "restore", backup, "--db", fresh).must(t, 1).says(t, "damaged", "cannot be read")
+	call(t, "check", "--db", fresh).must(t, 0)
+}
+
 // Progress is for terminals: a pipe gets none of it.
 func TestNoProgressInAPipe(t *testing.T) {
-	path := tempDB(t)
+	path, backup := tempDB(t), filepath.Join(t.TempDir(), "copy.db")
 	for _, args := range [][]string{
 		{"replay", classroomFile},
 		{"demo"},
 		{"check"},
 		{"vacuum"},
-		{"backup", filepath.Join(t.TempDir(), "copy.db")},
+		{"backup", backup},
+		{"restore", backup},
 	} {
 		out, in, err := os.Pipe()
 		if err != nil {

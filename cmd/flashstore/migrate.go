@@ -109,11 +109,7 @@ type change func(context.Context, *gorm.DB, migrations.Config) (migrations.Resul
 // that it was done.
 func (o *options) migrate(cmd *cobra.Command, mode string, do change, done string) error {
 	// A database that is refused stays as it is, its journal mode included.
-	look := func(db *gorm.DB) error {
-		_, err := o.states(cmd.Context(), db)
-		return err
-	}
-	return o.with(mode, look, func(db *gorm.DB) error {
+	return o.with(mode, o.isOurs(cmd.Context()), func(db *gorm.DB) error {
 		result, err := do(cmd.Context(), db, migrations.Config{TablePrefix: o.prefix})
 		if err != nil {
 			return err

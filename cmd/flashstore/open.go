@@ -124,6 +124,14 @@ func (o *options) states(ctx context.Context, db *gorm.DB) ([]migrations.State, 
 	return migrations.Status(ctx, db, migrations.Config{TablePrefix: o.prefix})
 }
 
+// isOurs returns a look that refuses another program's database.
+func (o *options) isOurs(ctx context.Context) func(*gorm.DB) error {
+	return func(db *gorm.DB) error {
+		_, err := o.states(ctx, db)
+		return err
+	}
+}
+
 // connect opens the file, or the database of a server, as GORM does, before any
 // plugin. The mode is one of SQLite's: ro, rw, or rwc to create it.
 func (o *options) connect(mode string) (*gorm.DB, hooks.Config, error) {

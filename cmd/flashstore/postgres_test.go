@@ -116,7 +116,7 @@ func TestPostgresRefused(t *testing.T) {
 		"postgres://ann:" + secret + "@localhost:1/class", "postgresql://localhost:1/class?user=ann&password=" + secret,
 	} {
 		for _, args := range []string{
-			"stats", "check", "checkpoint", "vacuum", "vacuum --incremental", "backup copy.db", "demo", "loadtest --seconds 1",
+			"stats", "check", "checkpoint", "vacuum", "vacuum --incremental", "backup copy.db", "restore copy.db", "demo", "loadtest --seconds 1",
 		} {
 			t.Run(args, func(t *testing.T) {
 				out := call(t, append(strings.Fields(args), "--db", server)...).must(t, 2).says(t, "is for SQLite files", "PostgreSQL")

@@ -43,6 +43,8 @@ func TestUsageErrors(t *testing.T) {
 		"archive --archive a.db --before 2026-01-01 extra",
 		"backup",
 		"backup one two",
+		"restore",
+		"restore one two",
 	} {
 		t.Run(args, func(t *testing.T) {
 			path := tempDB(t)
@@ -93,7 +95,7 @@ func TestHelp(t *testing.T) {
 	}
 	for _, name := range []string{
 		"demo", "replay", "migrate", "migrate up", "migrate down", "migrate status", "copy",
-		"board", "stats", "advise", "check", "checkpoint", "vacuum", "backup",
+		"board", "stats", "advise", "check", "checkpoint", "vacuum", "backup", "restore",
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := call(t, append(strings.Fields(name), "--help")...).must(t, 0).quiet(t)
