@@ -26,7 +26,7 @@ import (
 // column, the answers with what each adds to its level.
 const appendAtOnce = `
 WITH held AS (
-  SELECT id FROM {users} WHERE id = ANY (CAST($1 AS bigint[])) ORDER BY id FOR UPDATE
+  SELECT id FROM {users} WHERE id = ANY (CAST($1 AS bigint[])) ORDER BY id ` + lockOfUser + `
 ), given AS (
   SELECT * FROM unnest(CAST($2 AS bigint[]), CAST($3 AS uuid[]), CAST($4 AS uuid[]), CAST($5 AS text[]), CAST($6 AS text[]),
     CAST($7 AS boolean[]), CAST($8 AS bigint[]), CAST($9 AS bigint[]), CAST($10 AS double precision[]))

@@ -69,7 +69,8 @@ var personal = []schema.Tabler{
 // erase removes a user table by table: the foreign keys would do it too, but
 // do not count. inFile says that answers of theirs are in the archive's file.
 func (u *unit) erase(userID int64) (_ EraseReceipt, inFile bool, err error) {
-	if _, err := u.lockUser(userID); err != nil {
+	// Who refers to a user that is to go is waited for before anything is done.
+	if _, err := u.lockUserFor("FOR UPDATE", userID); err != nil {
 		return EraseReceipt{}, false, err
 	}
 	horizon, err := u.horizon(userID)

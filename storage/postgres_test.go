@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"gorm.io/driver/postgres"
@@ -221,6 +222,46 @@ func TestPostgres_TakenAtOnce(t *testing.T) {
 	}
 	equal(t, MustInt(t, stores[0].db, "SELECT count(*) FROM shop_items"), rounds)
 	equal(t, MustInt(t, stores[0].db, "SELECT count(*) FROM sessions"), rounds)
+}
+
+// Transactions of the application's that write rows of their own, with foreign
+// keys to a user, and then for that user here, do not wait for each other both;
+// nor does anybody else wait for them to end because of those rows.
+func TestPostgres_RowsThatRefer(t *testing.T) {
+	for name, write := range map[string]func(s *storage.Store, userID int64, i int) error{
+		"Append": func(s *storage.Store, userID int64, i int) error {
+			return err2(s.Answers.Append(ctx, userID, singles(models.ID{}, right(i, "1+1", 10))...))
+		},
+		"Submit": func(s *storage.Store, userID int64, i int) error {
+			return err2(s.Sessions.Submit(ctx, session(userID, i, right(i, "1+1", 10))))
+		},
+		"Grant": func(s *storage.Store, userID int64, i int) error {
+			return err2(s.Coins.Grant(ctx, userID, idAt(noon, int64(i)), 1, "gift", ""))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := MustOpenStores(t, 1)[0]
+			user := MustUser(t, f.Store, "ada")
+			MustExec(t, f.db, "CREATE TABLE orders (user_id bigint NOT NULL REFERENCES users (id))")
+			const order = "INSERT INTO orders VALUES (?)"
+			var both sync.WaitGroup
+			both.Add(2)
+			must(t, errors.Join(atOnce(2, func(i int) error {
+				return f.db.Transaction(func(tx *gorm.DB) error {
+					err := tx.Exec(order, user.ID).Error
+					both.Done()
+					both.Wait()
+					return errors.Join(err, write(f.In(tx), user.ID, i))
+				})
+			})...))
+			mustNotDeadlock(t, f.db)
+
+			impatient := MustOpen(t, func(s *setup) { s.path = f.path + " lock_timeout=5s" })
+			must(t, f.db.Transaction(func(tx *gorm.DB) error {
+				return errors.Join(tx.Exec(order, user.ID).Error, write(impatient.Store, user.ID, 2))
+			}))
+		})
+	}
 }
 
 // XP that is on its way while a season is settled goes to a season that is

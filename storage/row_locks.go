@@ -23,6 +23,12 @@ import (
 // order: seasons, users by their ids, session ids. Who settles a season locks
 // its row first.
 
+// lockOfUser locks a user's row against all who write for that user, and lets
+// through who only refers to it. FOR UPDATE would not: two transactions of the
+// application's, each of which writes a row of its own with a foreign key to the
+// user before it comes here, would wait for each other.
+const lockOfUser = "FOR NO KEY UPDATE"
+
 // errLost ends a transaction that others were ahead of: run again, it sees
 // what they have done. To hooks and writequeue it is a serialization failure.
 var errLost = lostError{}
@@ -70,7 +76,7 @@ func (u *unit) holdUsers(ids []int64) ([]int64, error) {
 	if !u.locksRows || len(ids) == 0 {
 		return nil, nil
 	}
-	lock := "SELECT id FROM " + u.name(models.User{}) + " WHERE id = ANY ($1) ORDER BY id FOR UPDATE"
+	lock := "SELECT id FROM " + u.name(models.User{}) + " WHERE id = ANY ($1) ORDER BY id " + lockOfUser
 	return scanRows(u.ready(lock, []any{distinct(ids)}), len(ids), func(rows *sql.Rows, id *int64) error { return rows.Scan(id) })
 }
 

@@ -165,8 +165,10 @@ func (u *unit) user(q *query, key any) (models.User, error) {
 
 // lockUser returns a user whom nobody else changes until the transaction's
 // end: SQLite's writer is alone, PostgreSQL locks the row.
-func (u *unit) lockUser(id int64) (*models.User, error) {
-	user, err := first[models.User](u.rawLocking(userByID, "FOR UPDATE", id))
+func (u *unit) lockUser(id int64) (*models.User, error) { return u.lockUserFor(lockOfUser, id) }
+
+func (u *unit) lockUserFor(lock string, id int64) (*models.User, error) {
+	user, err := first[models.User](u.rawLocking(userByID, lock, id))
 	if err == nil && user == nil {
 		err = fmt.Errorf("user %d: %w", id, ErrNotFound)
 	}
@@ -177,7 +179,7 @@ func (u *unit) lockUser(id int64) (*models.User, error) {
 // not exist are left out.
 func (u *unit) lockUsers(ids []int64) ([]models.User, error) {
 	return find[models.User](distinct(ids), func(part []int64) *gorm.DB {
-		return u.rawLocking(usersByID, "FOR UPDATE", part)
+		return u.rawLocking(usersByID, lockOfUser, part)
 	})
 }
 
