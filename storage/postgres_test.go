@@ -23,8 +23,9 @@ func MustOpenStores(tb testing.TB, n int, changes ...func(*setup)) []*fixture {
 	tb.Helper()
 	stores := make([]*fixture, n)
 	dsn := pgtest.Server(tb).Database(tb)
+	changes = append([]func(*setup){func(s *setup) { s.path = dsn }}, changes...)
 	for i := range stores {
-		stores[i] = MustOpen(tb, append(changes, func(s *setup) { s.path = dsn })...)
+		stores[i] = MustOpen(tb, changes...)
 	}
 	return stores
 }
@@ -304,27 +305,39 @@ func TestPostgres_SettledMeanwhile(t *testing.T) {
 // Answers that are on their way while a user is rolled up are in the summary,
 // or the user is queued again.
 func TestPostgres_RolledUpMeanwhile(t *testing.T) {
-	stores := MustOpenStores(t, 2)
-	user := MustUser(t, stores[0].Store, "ada")
-	MustAppend(t, stores[0].Store, user.ID, right(1, "1+1", 10))
-	booking := stores[0].db.Begin()
-	must(t, booking.Error)
-	defer booking.Rollback()
-	MustAppend(t, stores[0].In(booking), user.ID, right(2, "1+1", 10))
-	ran := make(chan storage.RollupResult, 1)
-	go func() {
-		result, err := stores[1].Rollups.Run(ctx)
-		if err != nil {
-			t.Error(err)
-		}
-		ran <- result
-	}()
-	mustWaitForLock(t, stores[1].db, ran)
-	must(t, booking.Commit().Error)
-	equalRun(t, <-ran, 1, 1)
-	rollups, err := stores[1].Rollups.OfUser(ctx, user.ID)
-	must(t, err)
-	equal(t, rollups[0].TotalAttempts, 2)
+	for _, isolation := range isolations {
+		t.Run(isolation, func(t *testing.T) {
+			stores := MustOpenStores(t, 2, withIsolation(isolation))
+			user := MustUser(t, stores[0].Store, "ada")
+			MustAppend(t, stores[0].Store, user.ID, right(1, "1+1", 10))
+			booking := stores[0].db.Begin()
+			must(t, booking.Error)
+			defer booking.Rollback()
+			MustAppend(t, stores[0].In(booking), user.ID, right(2, "1+1", 10))
+			ran := make(chan storage.RollupResult, 1)
+			go func() {
+				result, err := stores[1].Rollups.Run(ctx)
+				if err != nil {
+					t.Error(err)
+				}
+				ran <- result
+			}()
+			mustWaitForLock(t, stores[1].db, ran)
+			must(t, booking.Commit().Error)
+			equalRun(t, <-ran, 1, 1)
+			rollups, err := stores[1].Rollups.OfUser(ctx, user.ID)
+			must(t, err)
+			equal(t, rollups[0].TotalAttempts, 2)
+		})
+	}
+}
+
+// isolations are those that a database may have by default for all transactions.
+var isolations = []string{"read committed", "repeatable read", "serializable"}
+
+// withIsolation opens the database as if that were its default.
+func withIsolation(isolation string) func(*setup) {
+	return func(s *setup) { s.path += " default_transaction_isolation='" + isolation + "'" }
 }
 
 // Answers alone are one statement. What that cannot write is booked as ever, and
