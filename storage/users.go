@@ -18,10 +18,11 @@ type Users struct{ engine *engine }
 
 // NewUser is what Create takes.
 type NewUser struct {
-	// UID is any text by which the application knows the user. By default,
-	// a new UUID of version 7.
+	// UID is any text of up to 1000 bytes by which the application knows the
+	// user. By default, a new UUID of version 7.
 	UID string
-	// Email is stored trimmed and in lower case. By default, none.
+	// Email is stored trimmed and in lower case, with up to 1000 bytes. By
+	// default, none.
 	Email string
 	// Name is what others see. By default, nothing.
 	Name string
@@ -204,6 +205,9 @@ func (u *unit) createUser(in NewUser) (models.User, error) {
 		Level: u.cfg.Rules.level(0), LeagueID: lowestLeague, Version: 1,
 		CreatedAt: u.now, UpdatedAt: u.now, LastActiveAt: u.now,
 	}
+	if err := cmp.Or(checkLength("uid", user.UID), checkLength("email", user.Email)); err != nil {
+		return models.User{}, err
+	}
 	if user.UID == "" {
 		user.UID = models.NewID().String()
 	}
@@ -236,7 +240,7 @@ func (u *unit) updateUser(id int64, change UserUpdate) (models.User, error) {
 	if change.Name != nil {
 		name = strings.TrimSpace(*change.Name)
 	}
-	if err := cmp.Or(checkText("email", deref(change.Email)), checkText("name", name)); err != nil {
+	if err := cmp.Or(checkText("email", deref(change.Email)), checkText("name", name), checkLength("email", email)); err != nil {
 		return models.User{}, err
 	}
 	if err := u.checkFree(userByEmail, email, id); err != nil {
