@@ -17,7 +17,7 @@ import (
 const defaultSettleBatch = 500
 
 var (
-	anyResult = declare(`SELECT user_id FROM {season_results} WHERE season_id = CAST(? AS BIGINT) LIMIT 1`,
+	anyResult = declare(`SELECT user_id FROM {season_results} WHERE season_id = CAST(? AS BIGINT) ORDER BY user_id LIMIT 1`,
 		"SEARCH season_results USING PRIMARY KEY (season_id=?)")
 	resultsToApply = declare(`
 SELECT * FROM {season_results}
