@@ -302,6 +302,25 @@ func TestPostgres_SettledMeanwhile(t *testing.T) {
 	}
 }
 
+// Who is erased while a season's plan is made has no part in it.
+func TestPostgres_ErasedWhileSettled(t *testing.T) {
+	stores := MustOpenStores(t, 2)
+	users := MustPlay(t, stores[0], 1, xps(50, 40, 30)...)
+	erasing := stores[0].db.Begin()
+	must(t, erasing.Error)
+	defer erasing.Rollback()
+	must(t, err2(stores[0].In(erasing).Users.Erase(ctx, users[0].ID)))
+	settled := make(chan error, 1)
+	go func() { settled <- err2(stores[1].Leagues.Settle(ctx, lastSeason)) }()
+	mustWaitForLock(t, stores[1].db, settled)
+	must(t, erasing.Commit().Error)
+	must(t, <-settled)
+	plan := MustPlan(t, stores[1].Store, lastSeason)
+	equal(t, plan.Final, true)
+	equal(t, len(plan.Moves), 2)
+	equal(t, plan.Moves[0].UserID, users[1].ID)
+}
+
 // Answers that are on their way while a user is rolled up are in the summary,
 // or the user is queued again.
 func TestPostgres_RolledUpMeanwhile(t *testing.T) {

@@ -39,6 +39,9 @@ func (u *unit) freeze(season models.Season) error {
 	if err := u.raw(anyResult, season.ID).Scan(&frozen).Error; err != nil || len(frozen) > 0 {
 		return err
 	}
+	if err := u.keepPlayers(season.ID); err != nil {
+		return err
+	}
 	ladder, err := u.ladder()
 	if err != nil {
 		return err
@@ -47,7 +50,7 @@ func (u *unit) freeze(season models.Season) error {
 	if err != nil {
 		return err
 	}
-	// In the order of the table; and of the locks that a row's user gets.
+	// In the order of the table.
 	slices.SortFunc(moves, func(a, b Move) int { return cmp.Compare(a.UserID, b.UserID) })
 	args := make([]any, 0, len(moves)*insertResults.columns)
 	for _, m := range moves {
@@ -55,6 +58,17 @@ func (u *unit) freeze(season models.Season) error {
 	}
 	_, err = u.put(insertResults, args)
 	return err
+}
+
+// keepPlayers has nobody erased who plays in a locked season until the
+// transaction's end: a result refers to its user. Bookings do not wait for it.
+func (u *unit) keepPlayers(seasonID int64) error {
+	if !u.locksRows {
+		return nil
+	}
+	return u.exec("SELECT count(*) FROM (SELECT id FROM "+u.name(models.User{})+
+		" WHERE id IN (SELECT user_id FROM "+u.name(models.LeagueParticipant{})+" WHERE season_id = $1)"+
+		" ORDER BY id FOR KEY SHARE) AS kept", []any{seasonID}).Error
 }
 
 // applyResults applies the next results of a locked season, those of users
