@@ -351,6 +351,40 @@ func TestPostgres_RolledUpMeanwhile(t *testing.T) {
 	}
 }
 
+// A rollup and who erases a user do not wait for each other, whichever of them
+// began to wait for the user first.
+func TestPostgres_ErasedWhileRolledUp(t *testing.T) {
+	for name, erasesFirst := range map[string]bool{"ErasesFirst": true, "RollsUpFirst": false} {
+		t.Run(name, func(t *testing.T) {
+			stores := MustOpenStores(t, 3)
+			user := MustUser(t, stores[0].Store, "ada")
+			MustAppend(t, stores[0].Store, user.ID, right(1, "1+1", 10))
+			held := stores[0].db.Begin()
+			must(t, held.Error)
+			defer held.Rollback()
+			must(t, held.Exec("SELECT 1 FROM users WHERE id = ? FOR NO KEY UPDATE", user.ID).Error)
+			both := []func() error{
+				func() error { return err2(stores[1].Rollups.Run(ctx)) },
+				func() error { return err2(stores[2].Users.Erase(ctx, user.ID)) },
+			}
+			if erasesFirst {
+				slices.Reverse(both)
+			}
+			first, second := make(chan error, 1), make(chan error, 1)
+			go func() { first <- both[0]() }()
+			mustWaitForLock(t, stores[0].db, first)
+			go func() { second <- both[1]() }()
+			for MustInt(t, stores[0].db, waitForLocks) < 2 && len(second) == 0 {
+				continue
+			}
+			must(t, held.Commit().Error)
+			must(t, errors.Join(<-first, <-second))
+			mustNotDeadlock(t, stores[0].db)
+			equal(t, MustInt(t, stores[0].db, "SELECT count(*) FROM mastery_rollups"), 0)
+		})
+	}
+}
+
 // isolations are those that a database may have by default for all transactions.
 var isolations = []string{"read committed", "repeatable read", "serializable"}
 
@@ -477,12 +511,15 @@ func TestPostgres_TextThatCannotBe(t *testing.T) {
 // which the server is asked until it says so. Who has done already has not.
 func mustWaitForLock[T any](tb testing.TB, db *gorm.DB, done <-chan T) {
 	tb.Helper()
-	for MustInt(tb, db, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
+	for MustInt(tb, db, waitForLocks) == 0 {
 		if len(done) > 0 {
 			tb.Fatal("it waits for no lock")
 		}
 	}
 }
+
+// waitForLocks counts the connections of the database that do.
+const waitForLocks = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
 
 // Behind a pooler without prepared statements it works; where ids cannot be
 // written it is refused, and nothing is made.
