@@ -19,14 +19,15 @@ import (
 // own. It locks their users first, for these are counted before a row is
 // written; what others have committed meanwhile it does not see, but its
 // constraints do. It fails, and has written nothing, on an answer that is there,
-// on one that comes behind a later one to its fact, and on a user who is not
-// there: then they are booked step by step.
+// on one that comes behind a later one to its fact, on a user who is not there,
+// and on one whom somebody else keeps: then they are booked step by step.
 
 // appendAtOnce is the statement. Its variables are the users and, column by
 // column, the answers with what each adds to its level.
 const appendAtOnce = `
 WITH held AS (
-  SELECT id FROM {users} WHERE id = ANY (CAST($1 AS bigint[])) ORDER BY id ` + lockOfUser + `
+  SELECT id FROM {users} WHERE id = ANY (CAST($1 AS bigint[]))` + inAHurry + `
+  ORDER BY id ` + lockOfUser + `
 ), given AS (
   SELECT * FROM unnest(CAST($2 AS bigint[]), CAST($3 AS uuid[]), CAST($4 AS uuid[]), CAST($5 AS text[]), CAST($6 AS text[]),
     CAST($7 AS boolean[]), CAST($8 AS bigint[]), CAST($9 AS bigint[]), CAST($10 AS double precision[]))

@@ -94,6 +94,8 @@ type unit struct {
 	// until ends where the statements' own context does not: put asks it
 	// between them. It may be nil.
 	until context.Context
+	// hurries says that others are booked together with what waits for a row.
+	hurries bool
 }
 
 func (e *engine) unit(tx *gorm.DB) *unit {

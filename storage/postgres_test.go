@@ -1,12 +1,14 @@
 package storage_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -347,6 +349,55 @@ func TestPostgres_RolledUpMeanwhile(t *testing.T) {
 			rollups, err := stores[1].Rollups.OfUser(ctx, user.ID)
 			must(t, err)
 			equal(t, rollups[0].TotalAttempts, 2)
+		})
+	}
+}
+
+// While somebody keeps a user's row, who books for that user waits under a
+// context of their own, and all others go on.
+func TestPostgres_HeldUser(t *testing.T) {
+	for name, book := range map[string]func(ctx context.Context, s *storage.Store, userID int64, n int) error{
+		"Append": func(ctx context.Context, s *storage.Store, userID int64, n int) error {
+			return err2(s.Answers.Append(ctx, userID, singles(models.ID{}, right(n, "1+1", 10))...))
+		},
+		"Submit": func(ctx context.Context, s *storage.Store, userID int64, n int) error {
+			in := session(userID, n, right(n, "1+1", 10))
+			in.ID = idAt(lesson, userID<<8+int64(n))
+			return err2(s.Sessions.Submit(ctx, in))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := MustOpenStores(t, 1)[0]
+			users := MustUsers(t, f, 16)
+			held := f.db.Begin()
+			must(t, held.Error)
+			defer held.Rollback()
+			must(t, held.Exec("SELECT 1 FROM users WHERE id = ? FOR UPDATE", users[0].ID).Error)
+			booked := make(chan []error, 1)
+			go func() {
+				booked <- atOnce(4*len(users), func(i int) error {
+					user := i % len(users)
+					within := time.Minute
+					if user == 0 {
+						within = 2 * time.Second
+					}
+					ctx, cancel := context.WithTimeout(ctx, within)
+					defer cancel()
+					err := book(ctx, f.Store, users[user].ID, i/len(users))
+					if user == 0 && errors.Is(err, context.DeadlineExceeded) {
+						return nil
+					}
+					return err
+				})
+			}()
+			select {
+			case errs := <-booked:
+				must(t, errors.Join(errs...))
+			case <-time.After(20 * time.Second):
+				t.Error("all wait for one user")
+				held.Rollback()
+				<-booked
+			}
 		})
 	}
 }

@@ -179,9 +179,15 @@ func (u *unit) lockUserFor(lock string, id int64) (*models.User, error) {
 // lockUsers is lockUser for several, in the order of their ids. Those who do
 // not exist are left out.
 func (u *unit) lockUsers(ids []int64) ([]models.User, error) {
-	return find[models.User](distinct(ids), func(part []int64) *gorm.DB {
-		return u.rawLocking(usersByID, lockOfUser, part)
-	})
+	if !u.locksRows {
+		return find[models.User](distinct(ids), func(part []int64) *gorm.DB { return u.raw(usersByID, part) })
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var users []models.User
+	err := u.lockingUsers("*", ids).Scan(&users).Error
+	return users, err
 }
 
 // userColumns is the number of columns of users.
