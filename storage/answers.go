@@ -19,7 +19,7 @@ type Answers struct{ engine *engine }
 // Answer is one answer of a learner.
 type Answer struct {
 	ID         models.ID // made by the client, version 7: the key and the order
-	Fact       string    // such as "8 + 7 = ?"; stored in its one spelling
+	Fact       string    // such as "8 + 7 = ?"; stored in its one spelling, of up to 1000 bytes
 	Correct    bool
 	ResponseMS int64     // milliseconds, 0 or more
 	At         time.Time // when it was given
@@ -156,9 +156,9 @@ func (u *unit) singleEvents(userID int64, answers []SingleAnswer) ([]models.Answ
 	events := make([]models.AnswerEvent, 0, len(answers))
 	for i, a := range answers {
 		field := fmt.Sprintf("answers[%d]", i)
-		operation, ok := normalizeOperation(a.Operation)
-		if !ok {
-			return nil, invalid(field+".operation", "is %q: give one word of letters", a.Operation)
+		operation, err := checkOperation(field+".operation", a.Operation)
+		if err != nil {
+			return nil, err
 		}
 		if !a.SessionID.IsZero() {
 			if err := u.checkID(field+".session_id", a.SessionID); err != nil {
@@ -193,7 +193,7 @@ func (u *unit) event(field string, a Answer) (models.AnswerEvent, error) {
 	case a.ResponseMS < 0 || a.ResponseMS > maxResponseMS:
 		return models.AnswerEvent{}, invalid(field+".response_ms", "is %d: give milliseconds, 0 to %d", a.ResponseMS, maxResponseMS)
 	}
-	if err := checkText(field+".fact", a.Fact); err != nil {
+	if err := cmp.Or(checkText(field+".fact", a.Fact), checkLength(field+".fact", fact)); err != nil {
 		return models.AnswerEvent{}, err
 	}
 	at, err := u.clientTime(field+".at", a.At)
@@ -225,6 +225,27 @@ func checkText(field, text string) error {
 		return invalid(field, "is %q: give UTF-8 text without NUL", text)
 	}
 	return nil
+}
+
+// maxKey is how many bytes a text may have that is a part of a key. Two of them,
+// an operation and a fact, are within the 2704 that PostgreSQL's keys may have.
+const maxKey = 1000
+
+// checkLength refuses text that is too long for a key of some engine.
+func checkLength(field, text string) error {
+	if len(text) > maxKey {
+		return invalid(field, "has %d bytes: give at the most %d", len(text), maxKey)
+	}
+	return nil
+}
+
+// checkOperation returns the name of an operation in its one spelling.
+func checkOperation(field, text string) (string, error) {
+	operation, ok := normalizeOperation(text)
+	if !ok {
+		return "", invalid(field, "is %q: give one word of letters", text)
+	}
+	return operation, checkLength(field, operation)
 }
 
 // clientTime is checkTime for a time that a client's clock gave.

@@ -19,14 +19,16 @@ import (
 // own. It locks their users first, because these are counted before a row is
 // written; what others have committed meanwhile it does not see, but its
 // constraints do. It fails, having written nothing, on an answer that is there
-// already, on one that arrives after a later one to its fact, and on a user who
-// is not there: then they are booked step by step.
+// already, on one that arrives after a later one to its fact, on a user who is
+// not there, and on one whom somebody else keeps: then they are booked step by
+// step.
 
 // appendAtOnce is the statement. Its variables are the users and, column by
 // column, the answers with what each adds to its level.
 const appendAtOnce = `
 WITH held AS (
-  SELECT id FROM {users} WHERE id = ANY (CAST($1 AS bigint[])) ORDER BY id FOR UPDATE
+  SELECT id FROM {users} WHERE id = ANY (CAST($1 AS bigint[]))` + inAHurry + `
+  ORDER BY id ` + lockOfUser + `
 ), given AS (
   SELECT * FROM unnest(CAST($2 AS bigint[]), CAST($3 AS uuid[]), CAST($4 AS uuid[]), CAST($5 AS text[]), CAST($6 AS text[]),
     CAST($7 AS boolean[]), CAST($8 AS bigint[]), CAST($9 AS bigint[]), CAST($10 AS double precision[]))

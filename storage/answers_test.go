@@ -173,6 +173,8 @@ func TestAnswers_Append_ErrInvalid(t *testing.T) {
 		// Sums of what is longer overflow, which would shut the fact for good.
 		{"answers[1].response_ms", func(a *storage.SingleAnswer) { a.ResponseMS = 1<<40 + 1 }},
 		{"answers[1].fact", func(a *storage.SingleAnswer) { a.Fact = "1+\x001" }},
+		{"answers[1].fact", func(a *storage.SingleAnswer) { a.Fact = tooLong }},
+		{"answers[1].operation", func(a *storage.SingleAnswer) { a.Operation = tooLong }},
 		{"answers[1].at", func(a *storage.SingleAnswer) { a.At = time.Time{} }},
 	} {
 		t.Run(test.field, func(t *testing.T) {

@@ -87,7 +87,9 @@ func allNew(rows int) func(written int64, err error) error {
 // asked between them. Where the database locks rows, they may wait for others.
 func (e *engine) bookTogether(tx *gorm.DB, jobs []*job) error {
 	if e.locksRows {
-		return newBatch(e.unit(tx), false).book(jobs)
+		u := e.unit(tx)
+		u.hurries = len(jobs) > 1 && e.queueConfig().Lanes > 1 // with one, others share the transaction
+		return newBatch(u, false).book(jobs)
 	}
 	ctx := tx.Statement.Context
 	u := e.unitUnder(context.WithoutCancel(ctx), tx)

@@ -101,6 +101,8 @@ type unit struct {
 	// until ends where the statements' own context does not: put asks it
 	// between them. It may be nil.
 	until context.Context
+	// hurries says that others are booked together with what waits for a row.
+	hurries bool
 }
 
 func (e *engine) unit(tx *gorm.DB) *unit {
@@ -148,7 +150,9 @@ func (e *engine) snapshot(ctx context.Context, fn func(*unit) error) error {
 }
 
 // read runs fn where a single query is all of it. It may run at a replica, where
-// the application has any; transactions stay at the primary.
+// the application has any; transactions stay at the primary. A replica ends a
+// query that stands in the way of what it is to do after the primary, as one
+// that lost: then it is asked at the primary.
 func (e *engine) read(ctx context.Context, fn func(*unit) error) error {
 	switch {
 	case e.db == nil:
@@ -156,7 +160,11 @@ func (e *engine) read(ctx context.Context, fn func(*unit) error) error {
 	case e.mustBeFresh(ctx):
 		return e.snapshot(ctx, fn)
 	}
-	return fn(e.unitUnder(ctx, e.db))
+	err := fn(e.unitUnder(ctx, e.db))
+	if err != nil && e.locksRows && hooks.Lost(err) && !hooks.InTransaction(e.db) {
+		return e.snapshot(ctx, fn)
+	}
+	return err
 }
 
 // name returns a table's name with the prefix.

@@ -88,10 +88,24 @@ var personal = []schema.Tabler{
 	models.SetAsideAnswer{}, models.AnswerEvent{}, models.ArchiveHorizon{}, models.Session{},
 }
 
+// lockToErase locks a user who is to go, and who is there: as a rollup does,
+// first the place in its queue. Who refers to the user is waited for before
+// anything is done.
+func (u *unit) lockToErase(userID int64) error {
+	if u.locksRows {
+		place := "SELECT 1 FROM " + u.name(models.RollupTask{}) + " WHERE user_id = $1 FOR UPDATE"
+		if err := u.exec(place, []any{userID}).Error; err != nil {
+			return err
+		}
+	}
+	_, err := u.lockUserFor("FOR UPDATE", userID)
+	return err
+}
+
 // erase removes a user table by table: the foreign keys would do it too, but
 // do not count. inFile says that answers of theirs are in the archive's file.
 func (u *unit) erase(userID int64, how erasing) (_ EraseReceipt, inFile bool, err error) {
-	if _, err := u.lockUser(userID); err != nil {
+	if err := u.lockToErase(userID); err != nil {
 		return EraseReceipt{}, false, err
 	}
 	horizon, err := u.horizon(userID)

@@ -44,6 +44,38 @@ func TestPostgres_OneConnection(t *testing.T) {
 	}
 }
 
+// errConflict is what a replica says to a query that it ends because it cannot
+// go on after the primary with it.
+type errConflict struct{}
+
+func (errConflict) Error() string    { return "canceling statement due to conflict with recovery" }
+func (errConflict) SQLState() string { return "40001" }
+
+// A query that a replica has ended is asked at the primary, in a transaction;
+// inside of the caller's, which has lost, it is not.
+func TestPostgres_ReplicaEndsQuery(t *testing.T) {
+	f := MustOpenStores(t, 1)[0]
+	ada := MustUser(t, f.Store, "ada")
+	MustAppend(t, f.Store, ada.ID, right(1, "1+1", 10))
+	ended := 0
+	must(t, f.db.Callback().Row().Before("*").Register("test:conflict", func(tx *gorm.DB) {
+		if _, inside := tx.Statement.ConnPool.(gorm.TxCommitter); !inside || ended < 0 {
+			ended++
+			_ = tx.AddError(errConflict{})
+		}
+	}))
+	equal(t, MustGet(t, f.Store, ada.ID), ada)
+	equal(t, len(MustRecent(t, f.Store, ada.ID, 0)), 1)
+	equal(t, ended, 2)
+	err := f.db.Transaction(func(tx *gorm.DB) error {
+		ended = -1
+		return err2(f.In(tx).Users.Get(ctx, ada.ID))
+	})
+	must(t, f.db.Callback().Row().Remove("test:conflict"))
+	mustBe(t, err, errConflict{})
+	equal(t, ended, 0)
+}
+
 // Reads go to a replica, which is behind, but for those that must see what was
 // written.
 func TestPostgres_Replica(t *testing.T) {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,9 +22,16 @@ const postgresLanes = 2
 func isPostgres(db *gorm.DB) bool { return db.Name() == "postgres" }
 
 // queueConfig is the application's, with the lanes that the database can use.
+// Behind a lock that was waited for, what others have committed meanwhile must
+// be seen, whatever the database's default is: to lock a row is no change, after
+// which REPEATABLE READ would have a transaction run again.
 func (e *engine) queueConfig() writequeue.Config {
 	cfg := e.cfg.Queue
-	if e.locksRows && cfg.Lanes == 0 {
+	if !e.locksRows {
+		return cfg
+	}
+	cfg.Isolation = sql.LevelReadCommitted
+	if cfg.Lanes == 0 {
 		cfg.Lanes = postgresLanes
 	}
 	return cfg

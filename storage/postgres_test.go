@@ -1,11 +1,14 @@
 package storage_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -22,8 +25,9 @@ func MustOpenStores(tb testing.TB, n int, changes ...func(*setup)) []*fixture {
 	tb.Helper()
 	stores := make([]*fixture, n)
 	dsn := pgtest.Server(tb).Database(tb)
+	changes = append([]func(*setup){func(s *setup) { s.path = dsn }}, changes...)
 	for i := range stores {
-		stores[i] = MustOpen(tb, append(changes, func(s *setup) { s.path = dsn })...)
+		stores[i] = MustOpen(tb, changes...)
 	}
 	return stores
 }
@@ -223,6 +227,46 @@ func TestPostgres_TakenAtOnce(t *testing.T) {
 	equal(t, MustInt(t, stores[0].db, "SELECT count(*) FROM sessions"), rounds)
 }
 
+// Transactions of the application's that write rows of their own, with foreign
+// keys to a user, and then for that user here, do not wait for each other both;
+// nor does anybody else wait for them to end because of those rows.
+func TestPostgres_RowsThatRefer(t *testing.T) {
+	for name, write := range map[string]func(s *storage.Store, userID int64, i int) error{
+		"Append": func(s *storage.Store, userID int64, i int) error {
+			return err2(s.Answers.Append(ctx, userID, singles(models.ID{}, right(i, "1+1", 10))...))
+		},
+		"Submit": func(s *storage.Store, userID int64, i int) error {
+			return err2(s.Sessions.Submit(ctx, session(userID, i, right(i, "1+1", 10))))
+		},
+		"Grant": func(s *storage.Store, userID int64, i int) error {
+			return err2(s.Coins.Grant(ctx, userID, idAt(noon, int64(i)), 1, "gift", ""))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := MustOpenStores(t, 1)[0]
+			user := MustUser(t, f.Store, "ada")
+			MustExec(t, f.db, "CREATE TABLE orders (user_id bigint NOT NULL REFERENCES users (id))")
+			const order = "INSERT INTO orders VALUES (?)"
+			var both sync.WaitGroup
+			both.Add(2)
+			must(t, errors.Join(atOnce(2, func(i int) error {
+				return f.db.Transaction(func(tx *gorm.DB) error {
+					err := tx.Exec(order, user.ID).Error
+					both.Done()
+					both.Wait()
+					return errors.Join(err, write(f.In(tx), user.ID, i))
+				})
+			})...))
+			mustNotDeadlock(t, f.db)
+
+			impatient := MustOpen(t, func(s *setup) { s.path = f.path + " lock_timeout=5s" })
+			must(t, f.db.Transaction(func(tx *gorm.DB) error {
+				return errors.Join(tx.Exec(order, user.ID).Error, write(impatient.Store, user.ID, 2))
+			}))
+		})
+	}
+}
+
 // XP that is on its way while a season is settled goes to a season that is
 // not.
 func TestPostgres_SettledMeanwhile(t *testing.T) {
@@ -260,30 +304,144 @@ func TestPostgres_SettledMeanwhile(t *testing.T) {
 	}
 }
 
+// Who is erased while a season's plan is made has no part in it.
+func TestPostgres_ErasedWhileSettled(t *testing.T) {
+	stores := MustOpenStores(t, 2)
+	users := MustPlay(t, stores[0], 1, xps(50, 40, 30)...)
+	erasing := stores[0].db.Begin()
+	must(t, erasing.Error)
+	defer erasing.Rollback()
+	must(t, err2(stores[0].In(erasing).Users.Erase(ctx, users[0].ID)))
+	settled := make(chan error, 1)
+	go func() { settled <- err2(stores[1].Leagues.Settle(ctx, lastSeason)) }()
+	mustWaitForLock(t, stores[1].db, settled)
+	must(t, erasing.Commit().Error)
+	must(t, <-settled)
+	plan := MustPlan(t, stores[1].Store, lastSeason)
+	equal(t, plan.Final, true)
+	equal(t, len(plan.Moves), 2)
+	equal(t, plan.Moves[0].UserID, users[1].ID)
+}
+
 // Answers that are on their way while a user is rolled up are in the summary,
 // or the user is queued again.
 func TestPostgres_RolledUpMeanwhile(t *testing.T) {
-	stores := MustOpenStores(t, 2)
-	user := MustUser(t, stores[0].Store, "ada")
-	MustAppend(t, stores[0].Store, user.ID, right(1, "1+1", 10))
-	booking := stores[0].db.Begin()
-	must(t, booking.Error)
-	defer booking.Rollback()
-	MustAppend(t, stores[0].In(booking), user.ID, right(2, "1+1", 10))
-	ran := make(chan storage.RollupResult, 1)
-	go func() {
-		result, err := stores[1].Rollups.Run(ctx)
-		if err != nil {
-			t.Error(err)
-		}
-		ran <- result
-	}()
-	mustWaitForLock(t, stores[1].db, ran)
-	must(t, booking.Commit().Error)
-	equalRun(t, <-ran, 1, 1)
-	rollups, err := stores[1].Rollups.OfUser(ctx, user.ID)
-	must(t, err)
-	equal(t, rollups[0].TotalAttempts, 2)
+	for _, isolation := range isolations {
+		t.Run(isolation, func(t *testing.T) {
+			stores := MustOpenStores(t, 2, withIsolation(isolation))
+			user := MustUser(t, stores[0].Store, "ada")
+			MustAppend(t, stores[0].Store, user.ID, right(1, "1+1", 10))
+			booking := stores[0].db.Begin()
+			must(t, booking.Error)
+			defer booking.Rollback()
+			MustAppend(t, stores[0].In(booking), user.ID, right(2, "1+1", 10))
+			ran := make(chan storage.RollupResult, 1)
+			go func() {
+				result, err := stores[1].Rollups.Run(ctx)
+				if err != nil {
+					t.Error(err)
+				}
+				ran <- result
+			}()
+			mustWaitForLock(t, stores[1].db, ran)
+			must(t, booking.Commit().Error)
+			equalRun(t, <-ran, 1, 1)
+			rollups, err := stores[1].Rollups.OfUser(ctx, user.ID)
+			must(t, err)
+			equal(t, rollups[0].TotalAttempts, 2)
+		})
+	}
+}
+
+// While somebody keeps a user's row, who books for that user waits under a
+// context of their own, and all others go on.
+func TestPostgres_HeldUser(t *testing.T) {
+	for name, book := range map[string]func(ctx context.Context, s *storage.Store, userID int64, n int) error{
+		"Append": func(ctx context.Context, s *storage.Store, userID int64, n int) error {
+			return err2(s.Answers.Append(ctx, userID, singles(models.ID{}, right(n, "1+1", 10))...))
+		},
+		"Submit": func(ctx context.Context, s *storage.Store, userID int64, n int) error {
+			in := session(userID, n, right(n, "1+1", 10))
+			in.ID = idAt(lesson, userID<<8+int64(n))
+			return err2(s.Sessions.Submit(ctx, in))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := MustOpenStores(t, 1)[0]
+			users := MustUsers(t, f, 16)
+			held := f.db.Begin()
+			must(t, held.Error)
+			defer held.Rollback()
+			must(t, held.Exec("SELECT 1 FROM users WHERE id = ? FOR UPDATE", users[0].ID).Error)
+			booked := make(chan []error, 1)
+			go func() {
+				booked <- atOnce(4*len(users), func(i int) error {
+					user := i % len(users)
+					within := time.Minute
+					if user == 0 {
+						within = 2 * time.Second
+					}
+					ctx, cancel := context.WithTimeout(ctx, within)
+					defer cancel()
+					err := book(ctx, f.Store, users[user].ID, i/len(users))
+					if user == 0 && errors.Is(err, context.DeadlineExceeded) {
+						return nil
+					}
+					return err
+				})
+			}()
+			select {
+			case errs := <-booked:
+				must(t, errors.Join(errs...))
+			case <-time.After(20 * time.Second):
+				t.Error("all wait for one user")
+				held.Rollback()
+				<-booked
+			}
+		})
+	}
+}
+
+// A rollup and who erases a user do not wait for each other, whichever of them
+// began to wait for the user first.
+func TestPostgres_ErasedWhileRolledUp(t *testing.T) {
+	for name, erasesFirst := range map[string]bool{"ErasesFirst": true, "RollsUpFirst": false} {
+		t.Run(name, func(t *testing.T) {
+			stores := MustOpenStores(t, 3)
+			user := MustUser(t, stores[0].Store, "ada")
+			MustAppend(t, stores[0].Store, user.ID, right(1, "1+1", 10))
+			held := stores[0].db.Begin()
+			must(t, held.Error)
+			defer held.Rollback()
+			must(t, held.Exec("SELECT 1 FROM users WHERE id = ? FOR NO KEY UPDATE", user.ID).Error)
+			both := []func() error{
+				func() error { return err2(stores[1].Rollups.Run(ctx)) },
+				func() error { return err2(stores[2].Users.Erase(ctx, user.ID)) },
+			}
+			if erasesFirst {
+				slices.Reverse(both)
+			}
+			first, second := make(chan error, 1), make(chan error, 1)
+			go func() { first <- both[0]() }()
+			mustWaitForLock(t, stores[0].db, first)
+			go func() { second <- both[1]() }()
+			for MustInt(t, stores[0].db, waitForLocks) < 2 && len(second) == 0 {
+				continue
+			}
+			must(t, held.Commit().Error)
+			must(t, errors.Join(<-first, <-second))
+			mustNotDeadlock(t, stores[0].db)
+			equal(t, MustInt(t, stores[0].db, "SELECT count(*) FROM mastery_rollups"), 0)
+		})
+	}
+}
+
+// isolations are those that a database may have by default for all transactions.
+var isolations = []string{"read committed", "repeatable read", "serializable"}
+
+// withIsolation opens the database as if that were its default.
+func withIsolation(isolation string) func(*setup) {
+	return func(s *setup) { s.path += " default_transaction_isolation='" + isolation + "'" }
 }
 
 // Answers alone are one statement. What that cannot write is booked as ever, and
@@ -404,12 +562,15 @@ func TestPostgres_TextThatCannotBe(t *testing.T) {
 // which the server is asked until it says so. Who has done already has not.
 func mustWaitForLock[T any](tb testing.TB, db *gorm.DB, done <-chan T) {
 	tb.Helper()
-	for MustInt(tb, db, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
+	for MustInt(tb, db, waitForLocks) == 0 {
 		if len(done) > 0 {
 			tb.Fatal("it waits for no lock")
 		}
 	}
 }
+
+// waitForLocks counts the connections of the database that do.
+const waitForLocks = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
 
 // Behind a pooler without prepared statements it works; where ids cannot be
 // written it is refused, and nothing is made.

@@ -23,6 +23,12 @@ import (
 // order: seasons, users by their ids, session ids. A settlement locks its
 // season's row first.
 
+// lockOfUser locks a user's row against all who write for that user, and lets
+// through who only refers to it. FOR UPDATE would not: two transactions of the
+// application's, each of which writes a row of its own with a foreign key to the
+// user before it comes here, would wait for each other.
+const lockOfUser = "FOR NO KEY UPDATE"
+
 // errLost ends a transaction that others were ahead of: run again, it sees
 // what they have done. To hooks and writequeue it is a serialization failure.
 var errLost = lostError{}
@@ -70,9 +76,25 @@ func (u *unit) holdUsers(ids []int64) ([]int64, error) {
 	if !u.locksRows || len(ids) == 0 {
 		return nil, nil
 	}
-	lock := "SELECT id FROM " + u.name(models.User{}) + " WHERE id = ANY ($1) ORDER BY id FOR UPDATE"
-	return scanRows(u.ready(lock, []any{distinct(ids)}), len(ids), func(rows *sql.Rows, id *int64) error { return rows.Scan(id) })
+	return scanRows(u.lockingUsers("id", ids), len(ids), func(rows *sql.Rows, id *int64) error { return rows.Scan(id) })
 }
+
+// lockingUsers begins the query that locks users in the order of their ids.
+func (u *unit) lockingUsers(columns string, ids []int64) *gorm.DB {
+	text := "SELECT " + columns + " FROM " + u.name(models.User{}) + " WHERE id = ANY ($1)"
+	if u.hurries {
+		text += inAHurry
+	}
+	return u.ready(text+" ORDER BY id "+lockOfUser, []any{distinct(ids)})
+}
+
+// inAHurry is a condition that is always met, and has the transaction wait no
+// longer for a row than that, unless the database or the application says how
+// long: a group does not stand still because of one user whose row somebody
+// keeps, a client that is dead for example. It is undone, and its bookings are
+// made one by one, each of which waits for its own user under its own context.
+const inAHurry = `
+    AND (SELECT CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '500ms', true) END) IS DISTINCT FROM ''`
 
 // lockSessions keeps an id from being booked for two users at the same time,
 // which no index does there: a table that is distributed by user has none over

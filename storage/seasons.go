@@ -54,10 +54,15 @@ const bellMargin = time.Hour
 
 // A season is closed from the moment that its plan, or that of a later one, is
 // frozen: what comes to it then would never be settled, or out of its order.
+//
+// The result that is looked for is the first one: of any, or of EXISTS,
+// PostgreSQL expects that it is met soon, and reads all results of all seasons
+// where a season has none.
 var lastClosed = declare(`
 SELECT s.* FROM {seasons} AS s
 WHERE s.id >= CAST(? AS BIGINT)
-  AND (s.settled_at IS NOT NULL OR EXISTS (SELECT 1 FROM {season_results} AS r WHERE r.season_id = s.id))
+  AND (s.settled_at IS NOT NULL
+    OR (SELECT r.user_id FROM {season_results} AS r WHERE r.season_id = s.id ORDER BY r.user_id LIMIT 1) IS NOT NULL)
 ORDER BY s.id DESC LIMIT 1`,
 	"SEARCH s USING INTEGER PRIMARY KEY (rowid>?)",
 	"CORRELATED SCALAR SUBQUERY 1",

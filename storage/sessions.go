@@ -98,9 +98,9 @@ SELECT * FROM {sessions} WHERE user_id = CAST(? AS BIGINT) ORDER BY created_at D
 // checkSubmission returns the session's row, as far as the input decides it,
 // with the rows of its answers.
 func (u *unit) checkSubmission(in Submission) (booking, error) {
-	operation, ok := normalizeOperation(in.Operation)
-	if !ok {
-		return booking{}, invalid("operation", "is %q: give one word of letters", in.Operation)
+	operation, err := checkOperation("operation", in.Operation)
+	if err != nil {
+		return booking{}, err
 	}
 	if err := u.checkID("id", in.ID); err != nil {
 		return booking{}, err

@@ -15,7 +15,7 @@ import (
 const defaultSettleBatch = 500
 
 var (
-	anyResult = declare(`SELECT user_id FROM {season_results} WHERE season_id = CAST(? AS BIGINT) LIMIT 1`,
+	anyResult = declare(`SELECT user_id FROM {season_results} WHERE season_id = CAST(? AS BIGINT) ORDER BY user_id LIMIT 1`,
 		"SEARCH season_results USING PRIMARY KEY (season_id=?)")
 	resultsToApply = declare(`
 SELECT * FROM {season_results}
@@ -37,6 +37,9 @@ func (u *unit) freeze(season models.Season) error {
 	if err := u.raw(anyResult, season.ID).Scan(&frozen).Error; err != nil || len(frozen) > 0 {
 		return err
 	}
+	if err := u.keepPlayers(season.ID); err != nil {
+		return err
+	}
 	ladder, err := u.ladder()
 	if err != nil {
 		return err
@@ -45,7 +48,7 @@ func (u *unit) freeze(season models.Season) error {
 	if err != nil {
 		return err
 	}
-	// In the order of the table; and of the locks that a row's user gets.
+	// In the order of the table.
 	slices.SortFunc(moves, func(a, b Move) int { return cmp.Compare(a.UserID, b.UserID) })
 	args := make([]any, 0, len(moves)*insertResults.columns)
 	for _, m := range moves {
@@ -53,6 +56,17 @@ func (u *unit) freeze(season models.Season) error {
 	}
 	_, err = u.put(insertResults, args)
 	return err
+}
+
+// keepPlayers has nobody erased who plays in a locked season until the
+// transaction's end: a result refers to its user. Bookings do not wait for it.
+func (u *unit) keepPlayers(seasonID int64) error {
+	if !u.locksRows {
+		return nil
+	}
+	return u.exec("SELECT count(*) FROM (SELECT id FROM "+u.name(models.User{})+
+		" WHERE id IN (SELECT user_id FROM "+u.name(models.LeagueParticipant{})+" WHERE season_id = $1)"+
+		" ORDER BY id FOR KEY SHARE) AS kept", []any{seasonID}).Error
 }
 
 // applyResults applies the next results of a locked season, those of users with

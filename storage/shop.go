@@ -31,7 +31,7 @@ type Owned struct {
 
 // Put stores an item under its slug, or changes the one that is there, and
 // returns it with its id. An item keeps its slot, and what was bought keeps the
-// price that was paid.
+// price that was paid. Slug and slot have up to 1000 bytes.
 func (s *Shop) Put(ctx context.Context, item models.ShopItem) (models.ShopItem, error) {
 	item.Slug, item.Slot = strings.TrimSpace(item.Slug), strings.TrimSpace(item.Slot)
 	switch {
@@ -43,7 +43,8 @@ func (s *Shop) Put(ctx context.Context, item models.ShopItem) (models.ShopItem, 
 		return item, invalid("price", "is %d: give coins, 0 or more", item.Price)
 	}
 	err := cmp.Or(checkText("slug", item.Slug), checkText("name", item.Name), checkText("description", item.Description),
-		checkText("slot", item.Slot), checkText("rarity", item.Rarity), checkText("asset_value", item.AssetValue))
+		checkText("slot", item.Slot), checkText("rarity", item.Rarity), checkText("asset_value", item.AssetValue),
+		checkLength("slug", item.Slug), checkLength("slot", item.Slot))
 	if err != nil {
 		return item, err
 	}

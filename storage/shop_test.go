@@ -59,6 +59,12 @@ func TestShop_Put(t *testing.T) {
 				_, err := f.Shop.Put(ctx, item)
 				mustBeInvalid(t, err, field)
 			}
+			for field, item := range map[string]models.ShopItem{
+				"slug": {Slug: tooLong, Slot: "head"}, "slot": {Slug: "hat", Slot: tooLong},
+			} {
+				_, err := f.Shop.Put(ctx, item)
+				mustBeInvalid(t, err, field)
+			}
 			for _, item := range []models.ShopItem{
 				{Slug: "a\x00", Slot: "head"}, {Slug: "a", Slot: "\xff"}, {Slug: "a", Slot: "head", Name: "\xc3"},
 				{Slug: "a", Slot: "head", Description: "\x00"}, {Slug: "a", Slot: "head", Rarity: "\xff"},

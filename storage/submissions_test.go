@@ -139,6 +139,8 @@ func TestSessions_Submit_ErrInvalid(t *testing.T) {
 		{"answers[0].fact", func(in *storage.Submission) { in.Answers[0].Fact = " \t= ?" }},
 		{"answers[0].fact", func(in *storage.Submission) { in.Answers[0].Fact = "8+\x007" }},
 		{"answers[0].fact", func(in *storage.Submission) { in.Answers[0].Fact = "8+\xff7" }},
+		{"answers[0].fact", func(in *storage.Submission) { in.Answers[0].Fact = tooLong }},
+		{"operation", func(in *storage.Submission) { in.Operation = tooLong }},
 		{"answers[0].response_ms", func(in *storage.Submission) { in.Answers[0].ResponseMS = -1 }},
 		{"answers[0].response_ms", func(in *storage.Submission) { in.Answers[0].ResponseMS = 1<<40 + 1 }},
 		{"answers[0].at", func(in *storage.Submission) { in.Answers[0].At = time.Time{} }},

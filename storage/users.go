@@ -18,10 +18,11 @@ type Users struct{ engine *engine }
 
 // NewUser is what Create takes.
 type NewUser struct {
-	// UID is any text by which the application knows the user. By default,
-	// a new UUID of version 7.
+	// UID is any text of up to 1000 bytes by which the application knows the
+	// user. By default, a new UUID of version 7.
 	UID string
-	// Email is stored trimmed and in lower case. By default, none.
+	// Email is stored trimmed and in lower case, with up to 1000 bytes. By
+	// default, none.
 	Email string
 	// Name is what others see. By default, nothing.
 	Name string
@@ -165,8 +166,10 @@ func (u *unit) user(q *query, key any) (models.User, error) {
 
 // lockUser returns a user whom nobody else changes until the transaction's
 // end: SQLite's writer is alone, PostgreSQL locks the row.
-func (u *unit) lockUser(id int64) (*models.User, error) {
-	user, err := first[models.User](u.rawLocking(userByID, "FOR UPDATE", id))
+func (u *unit) lockUser(id int64) (*models.User, error) { return u.lockUserFor(lockOfUser, id) }
+
+func (u *unit) lockUserFor(lock string, id int64) (*models.User, error) {
+	user, err := first[models.User](u.rawLocking(userByID, lock, id))
 	if err == nil && user == nil {
 		err = fmt.Errorf("user %d: %w", id, ErrNotFound)
 	}
@@ -176,9 +179,15 @@ func (u *unit) lockUser(id int64) (*models.User, error) {
 // lockUsers is lockUser for several, in the order of their ids. Those who do
 // not exist are left out.
 func (u *unit) lockUsers(ids []int64) ([]models.User, error) {
-	return find[models.User](distinct(ids), func(part []int64) *gorm.DB {
-		return u.rawLocking(usersByID, "FOR UPDATE", part)
-	})
+	if !u.locksRows {
+		return find[models.User](distinct(ids), func(part []int64) *gorm.DB { return u.raw(usersByID, part) })
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var users []models.User
+	err := u.lockingUsers("*", ids).Scan(&users).Error
+	return users, err
 }
 
 // userColumns is the number of columns of users.
@@ -201,6 +210,9 @@ func (u *unit) createUser(in NewUser) (models.User, error) {
 		UID: strings.TrimSpace(in.UID), Email: normalizeEmail(in.Email), Name: strings.TrimSpace(in.Name),
 		Level: u.cfg.Rules.level(0), LeagueID: lowestLeague, Version: 1,
 		CreatedAt: u.now, UpdatedAt: u.now, LastActiveAt: u.now,
+	}
+	if err := cmp.Or(checkLength("uid", user.UID), checkLength("email", user.Email)); err != nil {
+		return models.User{}, err
 	}
 	if user.UID == "" {
 		user.UID = models.NewID().String()
@@ -234,7 +246,7 @@ func (u *unit) updateUser(id int64, change UserUpdate) (models.User, error) {
 	if change.Name != nil {
 		name = strings.TrimSpace(*change.Name)
 	}
-	if err := cmp.Or(checkText("email", deref(change.Email)), checkText("name", name)); err != nil {
+	if err := cmp.Or(checkText("email", deref(change.Email)), checkText("name", name), checkLength("email", email)); err != nil {
 		return models.User{}, err
 	}
 	if err := u.checkFree(userByEmail, email, id); err != nil {

@@ -3,6 +3,7 @@ package storage_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -90,7 +91,48 @@ func TestUsers_ErrInvalid(t *testing.T) {
 				mustBeInvalid(t, err, field)
 			}
 		}
+		for field, in := range map[string]storage.NewUser{"uid": {UID: tooLong}, "email": {Email: tooLong}} {
+			_, err := f.Users.Create(ctx, in)
+			mustBeInvalid(t, err, field)
+		}
+		_, err := f.Users.Update(ctx, user.ID, storage.UserUpdate{Email: ptr(tooLong)})
+		mustBeInvalid(t, err, "email")
 	})
+}
+
+// tooLong is longer than a key may be.
+var tooLong = letters(1001)
+
+// letters returns so many letters by chance, of which no engine makes fewer
+// bytes.
+func letters(n int) string {
+	random := rand.New(rand.NewPCG(3, 3))
+	text := make([]byte, n)
+	for i := range text {
+		text[i] = byte('a' + random.IntN(26))
+	}
+	return string(text)
+}
+
+// What is no key has no such bound; and the longest keys fit into every engine's.
+func TestLongestTexts(t *testing.T) {
+	f := MustOpen(t)
+	longest, long := tooLong[1:], letters(20_000)
+	user, err := f.Users.Create(ctx, storage.NewUser{UID: longest, Email: longest, Name: long})
+	must(t, err)
+	item, err := f.Shop.Put(ctx, models.ShopItem{Slug: longest, Slot: longest, Name: long, Description: long, Active: true})
+	must(t, err)
+	MustPurchase(t, f.Store, user.ID, item.ID, idAt(noon, 1))
+	must(t, f.Shop.Equip(ctx, user.ID, item.ID))
+	for i := range 2 {
+		in := session(user.ID, i, right(i, longest, 10))
+		in.Operation = longest
+		MustSubmit(t, f.Store, in)
+	}
+	equal(t, MustRun(t, f.Store).Facts, 1)
+	stat, err := f.Mastery.Fact(ctx, user.ID, longest, longest)
+	must(t, err)
+	equal(t, stat.Attempts, 2)
 }
 
 func TestUsers_Ensure(t *testing.T) {

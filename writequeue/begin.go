@@ -2,6 +2,7 @@ package writequeue
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -15,7 +16,7 @@ func begin(q *Queue, c *call) (*group, error) {
 	ctx := c.ctx
 	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
-	tx := q.db.WithContext(lasting).Begin()
+	tx := q.db.WithContext(lasting).Begin(&sql.TxOptions{Isolation: q.cfg.Isolation})
 	if err := tx.Error; err != nil {
 		stop()
 		end()

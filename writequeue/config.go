@@ -2,6 +2,7 @@ package writequeue
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 )
@@ -40,6 +41,10 @@ type Config struct {
 	// Queue.Do or calls of one Bulk, whose function can lock in one order all
 	// that it needs. By default, 1.
 	Lanes int
+
+	// Isolation is that of the groups' transactions. By default, the
+	// database's own. On PostgreSQL storage sets it.
+	Isolation sql.IsolationLevel
 }
 
 func (c Config) withDefaults() Config {

@@ -3,6 +3,7 @@ package writequeue
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -159,11 +160,26 @@ func (g *group) answer(err error) {
 
 // isCertain reports whether a COMMIT that failed has stored nothing for
 // certain: on SQLite always, on a server where the answer is its own and not
-// that of a broken connection.
+// that of a broken connection. A pooler between has a code for that, too:
+// PgBouncer says 08P01 where the server's end of it broke.
 func isCertain(tx *gorm.DB, err error) bool {
-	var state interface{ SQLState() string }
-	return tx.Name() == "sqlite" || errors.As(err, &state)
+	var server interface{ SQLState() string }
+	switch {
+	case tx.Name() == "sqlite":
+		return true
+	case !errors.As(err, &server):
+		return false
+	}
+	state := server.SQLState()
+	return !strings.HasPrefix(state, connectionException) && state != completionUnknown
 }
+
+// What is said of a COMMIT whose end nobody knows: codes that begin with the
+// first, and the second.
+const (
+	connectionException = "08"
+	completionUnknown   = "40003"
+)
 
 // undo rolls back.
 func (g *group) undo() {
