@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/driver/sqlite"
@@ -127,7 +128,7 @@ func WithWriter(ctx context.Context, db *gorm.DB, fn func(conn *sql.Conn) error)
 func openedByGORM(db *gorm.DB) (*sql.DB, error) {
 	dialector, ok := db.Dialector.(*sqlite.Dialector)
 	if !ok {
-		return nil, fmt.Errorf("%w (this one is %T)", ErrNotSQLite, db.Dialector)
+		return nil, fmt.Errorf("%w (this one is %s)", ErrNotSQLite, typeOf(db.Dialector))
 	}
 	if dialector.Conn != nil {
 		return nil, ErrForeignPool
@@ -137,9 +138,19 @@ func openedByGORM(db *gorm.DB) (*sql.DB, error) {
 		return nil, fmt.Errorf("find the connections that GORM opened: %w", err)
 	}
 	if _, ok := opened.Driver().(*sqlite3.SQLiteDriver); !ok {
-		return nil, fmt.Errorf("%w (this one is %T)", ErrForeignDriver, opened.Driver())
+		return nil, fmt.Errorf("%w (this one is %s)", ErrForeignDriver, typeOf(opened.Driver()))
 	}
 	return opened, nil
+}
+
+// typeOf names a value's type with its package's path: that of more than one
+// dialector is sqlite.Dialector.
+func typeOf(v any) string {
+	t := reflect.TypeOf(v)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() + "." + t.Name()
 }
 
 // openPool opens the writer, which creates the file, and then the others.

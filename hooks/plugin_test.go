@@ -38,7 +38,11 @@ func TestRefusals(t *testing.T) {
 	})
 	t.Run("another engine", func(t *testing.T) {
 		db := open(t, tests.DummyDialector{}, quiet())
-		mustBe(t, db.Use(hooks.New(hooks.Config{})), hooks.ErrNotSQLite)
+		err := db.Use(hooks.New(hooks.Config{}))
+		mustBe(t, err, hooks.ErrNotSQLite)
+		if !strings.Contains(err.Error(), "gorm.io/gorm/utils/tests.DummyDialector") { // several are sqlite.Dialector
+			t.Errorf("%q does not say whose dialector it is", err)
+		}
 		dry := db.Session(&gorm.Session{DryRun: true}).Find(&item{}, 1)
 		must(t, dry.Error)
 		if query := dry.Statement.SQL.String(); !strings.Contains(query, "SELECT") {
