@@ -197,6 +197,13 @@ func TestCheckWithoutLedger(t *testing.T) {
 			path := c.open(t)
 			before := lines(t, path, "SELECT name, sql FROM sqlite_schema")
 			call(t, "check", "--db", path).must(t, 0).says(t, append(c.says, "integrity     ok", "ledger        not checked: ")...)
+			// Who asks for a proof gets one, or hears that there is none.
+			call(t, "check", "--store", "--db", path).must(t, 1).quiet(t).says(t, "store         not checked: ")
+			var found checkup
+			call(t, "check", "--store", "--json", "--db", path).must(t, 1).quiet(t).mustJSON(t, &found)
+			if found.OK || found.Store != nil || found.Ledger.Why == "" {
+				t.Errorf("it found %+v", found)
+			}
 			if after := lines(t, path, "SELECT name, sql FROM sqlite_schema"); !slices.Equal(before, after) {
 				t.Errorf("the schema has changed to %q", after)
 			}
