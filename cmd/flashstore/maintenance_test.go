@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -338,6 +339,21 @@ func TestBackup(t *testing.T) {
 	out := call(t, "backup", filepath.Join(t.TempDir(), "copy.db"), "--db", class(t)).must(t, 0).quiet(t)
 	out.says(t, "copy.db: ", " KiB in ", " pages, in ")
 	call(t, "backup", filepath.Join(t.TempDir(), "none", "copy.db"), "--db", class(t)).must(t, 1).says(t, "none")
+}
+
+// Where nothing can be written, a database with a log cannot even be read.
+func TestLogWhereNothingCanBeWritten(t *testing.T) {
+	if os.Getuid() <= 0 {
+		t.Skip("this user may write anywhere")
+	}
+	path := grown(t, "NONE")
+	if err := errors.Join(os.Chmod(path, 0o444), os.Chmod(filepath.Dir(path), 0o555)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(filepath.Dir(path), 0o755) }) // to be removed
+	for _, command := range []string{"stats", "check", "vacuum"} {
+		call(t, command, "--db", path).must(t, 1).says(t, path, "write-ahead log", "give this user the right to write")
+	}
 }
 
 // Progress is for terminals: a pipe gets none of it.

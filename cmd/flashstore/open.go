@@ -140,6 +140,10 @@ func (o *options) connect(mode string) (*gorm.DB, hooks.Config, error) {
 		if db != nil {
 			_ = closePool(db) // GORM leaves it open where the server does not answer
 		}
+		if hooks.ReadOnly(err) {
+			err = fmt.Errorf("%w: it has a write-ahead log, and SQLite makes files beside it to read it, too; "+
+				"give this user the right to write to the file and to its directory, or copy it to where it may", err)
+		}
 		return nil, hooks.Config{}, fmt.Errorf("open %s: %w", o.name(), err)
 	}
 	// What hooks would log, check shows.
