@@ -131,6 +131,10 @@ func (o *options) connect(mode string) (*gorm.DB, hooks.Config, error) {
 	if err != nil {
 		return nil, hooks.Config{}, &usageError{err}
 	}
+	var bad *migrations.PrefixError
+	if errors.As(migrations.Config{TablePrefix: o.prefix}.Validate(), &bad) {
+		return nil, hooks.Config{}, &usageError{fmt.Errorf("--prefix is %q: %s", bad.Prefix, bad.Reason)}
+	}
 	dialector := sqlite.Open(o.dsn(mode))
 	if o.isPostgres() {
 		dialector = postgres.Open(o.db)
