@@ -26,6 +26,10 @@ var (
 	// ErrForeignDriver means that the connections are not mattn's.
 	ErrForeignDriver = errors.New("hooks needs github.com/mattn/go-sqlite3: leave sqlite.Config.DriverName empty, " +
 		"or register a *sqlite3.SQLiteDriver under that name")
+	// ErrResolver means that gorm.io/plugin/dbresolver is in use, which hands
+	// statements to connections that the plugin would close, and to others past it.
+	ErrResolver = errors.New("hooks does not go together with gorm.io/plugin/dbresolver: leave that one out, " +
+		"hooks has a connection that writes and many that read")
 )
 
 // Plugin puts SQLite's connections under GORM in order. Make one with New for
@@ -123,6 +127,9 @@ func WithWriter(ctx context.Context, db *gorm.DB, fn func(conn *sql.Conn) error)
 	return fn(conn)
 }
 
+// resolver is the key of gorm.io/plugin/dbresolver in gorm.Config.Plugins.
+const resolver = "gorm:db_resolver"
+
 // openedByGORM returns the connections that gorm.Open made, if they are such
 // that the plugin can make its own like them.
 func openedByGORM(db *gorm.DB) (*sql.DB, error) {
@@ -132,6 +139,9 @@ func openedByGORM(db *gorm.DB) (*sql.DB, error) {
 	}
 	if dialector.Conn != nil {
 		return nil, ErrForeignPool
+	}
+	if _, ok := db.Plugins[resolver]; ok {
+		return nil, ErrResolver
 	}
 	opened, err := db.DB()
 	if err != nil {
