@@ -49,7 +49,12 @@ func batchSize(db *gorm.DB) int {
 func createInBatches(db *gorm.DB, size int, step func(*gorm.DB)) {
 	s := db.Statement
 	all, written := s.ReflectValue, int64(0)
-	defer func() { s.ReflectValue, db.RowsAffected = all, written }()
+	defer func() {
+		s.ReflectValue, db.RowsAffected = all, written
+		if s.Result != nil { // of gorm.WithResult, as GORM's step sets it
+			s.Result.RowsAffected = written
+		}
+	}()
 	for from := 0; from < all.Len() && db.Error == nil; from += size {
 		s.SQL.Reset()
 		s.Vars = nil

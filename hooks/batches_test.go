@@ -31,11 +31,12 @@ func TestT26_BatchesAreCutToFit(t *testing.T) {
 			db, _ := newItems(t)
 			db = db.Session(&change)
 			items := manyItems()
-			result := db.Create(&items)
+			told := gorm.WithResult()
+			result := db.Clauses(told).Create(&items)
 			must(t, result.Error)
 			mustCount(t, db, tooMany)
-			if result.RowsAffected != tooMany || items[tooMany-1].ID-items[0].ID != tooMany-1 {
-				t.Errorf("%d rows, ids %d to %d; want %d", result.RowsAffected, items[0].ID, items[tooMany-1].ID, tooMany)
+			if result.RowsAffected != tooMany || told.RowsAffected != tooMany || items[tooMany-1].ID-items[0].ID != tooMany-1 {
+				t.Errorf("%d rows, told of %d, ids %d to %d; want %d", result.RowsAffected, told.RowsAffected, items[0].ID, items[tooMany-1].ID, tooMany)
 			}
 			var last item
 			must(t, db.Take(&last, items[tooMany-1].ID).Error)

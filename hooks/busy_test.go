@@ -314,6 +314,20 @@ func TestT08_TheOuterDBInATransaction(t *testing.T) {
 			must(t, add(db))
 		})
 	})
+	t.Run("rows that are open", func(t *testing.T) {
+		db := openHooks(t, ":memory:", hooks.Config{}, quiet()) // there all are the writer's
+		must(t, db.Exec(createItems).Error)
+		must(t, add(db))
+		rows, err := db.Model(&item{}).Rows()
+		must(t, err)
+		err = add(db)
+		var self *hooks.SelfWaitError
+		if !errors.As(err, &self) || !strings.Contains(err.Error(), "read rows to their end") {
+			t.Errorf("got error %v, want a *hooks.SelfWaitError that speaks of rows", err)
+		}
+		closeRows(t, rows)
+		must(t, add(db))
+	})
 	t.Run("handed to another goroutine", func(t *testing.T) {
 		db, _ := newItems(t)
 		tx := mustBegin(t, db)

@@ -95,6 +95,24 @@ func TestDialectorTranslates(t *testing.T) {
 	}
 }
 
+// Outside of a transaction too an error is the driver's own: GORM's translator
+// does not look inside of others.
+func TestDialectorTranslatesOutsideOfTransactions(t *testing.T) {
+	db := openHooks(t, newPath(t), hooks.Config{}, &gorm.Config{
+		Logger: logger.Discard, TranslateError: true, SkipDefaultTransaction: true,
+	})
+	must(t, db.AutoMigrate(&item{}))
+	must(t, db.Create(&item{ID: 1}).Error)
+	for name, err := range map[string]error{
+		"Create": db.Create(&item{ID: 1}).Error,
+		"Exec":   db.Exec("INSERT INTO items (id) VALUES (1)").Error,
+	} {
+		if !errors.Is(err, gorm.ErrDuplicatedKey) {
+			t.Errorf("%s: got %v, want %v", name, err, gorm.ErrDuplicatedKey)
+		}
+	}
+}
+
 // After an error of db.Use everything is GORM's.
 func TestDialectorAfterAnErrorOfUse(t *testing.T) {
 	db := openPlain(t, newPath(t), quiet())

@@ -11,5 +11,15 @@
 // and never wait for the writer; every writing transaction begins IMMEDIATE.
 // The application's code stays as it is.
 //
+// The pragmas are busy_timeout, auto_vacuum=INCREMENTAL in a new file,
+// journal_mode=WAL, synchronous, cache_size, temp_store=MEMORY, mmap_size,
+// foreign_keys=ON, wal_autocheckpoint and journal_size_limit (64 MiB); query_only
+// on connections that read. Config has those that are a matter of choice. What
+// the data source name says of any of them, of _txlock or of cache is not used;
+// its other parameters are, and pragmas that stand in it as parameters of the
+// driver are set on every connection. Two of them an application may notice:
+// WAL stays with the file, and foreign keys are enforced, which SQLite, and GORM
+// with it, leaves off.
+//
 // The package knows nothing of the rest of this module.
 package hooks

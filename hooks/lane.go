@@ -22,16 +22,17 @@ func newLane(cfg *Config) *lane {
 	return &lane{turn: semaphore.NewWeighted(1), cfg: cfg}
 }
 
-// SelfWaitError says that a goroutine waited for the writer while a
-// transaction that it began itself held it: the outer db was used inside the
-// transaction's function (T8). Nothing was written.
+// SelfWaitError says that a goroutine waited for the writer while it held the
+// writer itself: the outer db was used inside a transaction's function (T8), or
+// while rows of a statement that writes were open, in memory of any statement.
+// Nothing was written.
 type SelfWaitError struct {
-	Site string // where the transaction was begun
+	Site string // where the transaction was begun, or the rows were asked for
 }
 
 func (e *SelfWaitError) Error() string {
-	return fmt.Sprintf("waits for itself: this goroutine's own transaction, begun at %s, holds the writer; "+
-		"inside a transaction's function use its tx, not the outer db", e.Site)
+	return fmt.Sprintf("waits for itself: what this goroutine began at %s, a transaction or rows, holds the writer; "+
+		"inside a transaction's function use its tx, not the outer db, and read rows to their end, or close them, before", e.Site)
 }
 
 // selfWait is how long a goroutine waits for itself: its transaction may have

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/driver/sqlite"
@@ -25,6 +26,10 @@ var (
 	// ErrForeignDriver means that the connections are not mattn's.
 	ErrForeignDriver = errors.New("hooks needs github.com/mattn/go-sqlite3: leave sqlite.Config.DriverName empty, " +
 		"or register a *sqlite3.SQLiteDriver under that name")
+	// ErrResolver means that gorm.io/plugin/dbresolver is in use, which hands
+	// statements to connections that the plugin would close, and to others past it.
+	ErrResolver = errors.New("hooks does not go together with gorm.io/plugin/dbresolver: leave that one out, " +
+		"hooks has a connection that writes and many that read")
 )
 
 // Plugin puts SQLite's connections under GORM in order. Make one with New for
@@ -121,24 +126,40 @@ func WithWriter(ctx context.Context, db *gorm.DB, fn func(conn *sql.Conn) error)
 	return fn(conn)
 }
 
+// resolver is the key of gorm.io/plugin/dbresolver in gorm.Config.Plugins.
+const resolver = "gorm:db_resolver"
+
 // openedByGORM returns the connections that gorm.Open made, if the plugin can
 // make its own like them.
 func openedByGORM(db *gorm.DB) (*sql.DB, error) {
 	dialector, ok := db.Dialector.(*sqlite.Dialector)
 	if !ok {
-		return nil, fmt.Errorf("%w (this one is %T)", ErrNotSQLite, db.Dialector)
+		return nil, fmt.Errorf("%w (this one is %s)", ErrNotSQLite, typeOf(db.Dialector))
 	}
 	if dialector.Conn != nil {
 		return nil, ErrForeignPool
+	}
+	if _, ok := db.Plugins[resolver]; ok {
+		return nil, ErrResolver
 	}
 	opened, err := db.DB()
 	if err != nil {
 		return nil, fmt.Errorf("find the connections that GORM opened: %w", err)
 	}
 	if _, ok := opened.Driver().(*sqlite3.SQLiteDriver); !ok {
-		return nil, fmt.Errorf("%w (this one is %T)", ErrForeignDriver, opened.Driver())
+		return nil, fmt.Errorf("%w (this one is %s)", ErrForeignDriver, typeOf(opened.Driver()))
 	}
 	return opened, nil
+}
+
+// typeOf names a value's type with its package's path: that of more than one
+// dialector is sqlite.Dialector.
+func typeOf(v any) string {
+	t := reflect.TypeOf(v)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() + "." + t.Name()
 }
 
 // openPool opens the writer, which creates the file, and then the others.

@@ -14,6 +14,7 @@ import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/utils/tests"
+	"gorm.io/plugin/dbresolver"
 
 	"github.com/flashstore/flashstore/hooks"
 )
@@ -38,12 +39,27 @@ func TestRefusals(t *testing.T) {
 	})
 	t.Run("another engine", func(t *testing.T) {
 		db := open(t, tests.DummyDialector{}, quiet())
-		mustBe(t, db.Use(hooks.New(hooks.Config{})), hooks.ErrNotSQLite)
+		err := db.Use(hooks.New(hooks.Config{}))
+		mustBe(t, err, hooks.ErrNotSQLite)
+		if !strings.Contains(err.Error(), "gorm.io/gorm/utils/tests.DummyDialector") { // several are sqlite.Dialector
+			t.Errorf("%q does not say whose dialector it is", err)
+		}
 		dry := db.Session(&gorm.Session{DryRun: true}).Find(&item{}, 1)
 		must(t, dry.Error)
 		if query := dry.Statement.SQL.String(); !strings.Contains(query, "SELECT") {
 			t.Fatalf("it says %q", query)
 		}
+	})
+	t.Run("behind dbresolver", func(t *testing.T) {
+		path := newPath(t)
+		db := openPlain(t, path, quiet())
+		resolver := dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{sqlite.Open(path)}})
+		must(t, db.Use(resolver))
+		t.Cleanup(func() {
+			must(t, resolver.Call(func(pool gorm.ConnPool) error { return pool.(*sql.DB).Close() }))
+		})
+		mustBe(t, db.Use(hooks.New(hooks.Config{})), hooks.ErrResolver)
+		mustBeUsable(t, db)
 	})
 	t.Run("twice", func(t *testing.T) {
 		db, _ := newItems(t)

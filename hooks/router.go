@@ -43,7 +43,7 @@ func (r *router) readsOnly(ctx context.Context, query string) (bool, error) {
 	if err := refuseTransactionControl(query); err != nil {
 		return false, err
 	}
-	if isScript(query) || firstKeyword(query) == "PRAGMA" && setsPragma(query) {
+	if isScript(query) || isOfOneConnection(query) {
 		return false, nil
 	}
 	reads, err := r.ask(ctx, query)

@@ -324,6 +324,38 @@ func TestTemporaryTable(t *testing.T) {
 	}
 }
 
+// An attached database is known to the writer only, as a temporary table is.
+func TestAttachedDatabase(t *testing.T) {
+	db, _ := newItems(t)
+	side := newPath(t)
+	must(t, db.Exec("ATTACH DATABASE ? AS side", side).Error)
+	must(t, db.Exec("CREATE TABLE side.notes (n INTEGER)").Error)
+	must(t, db.Transaction(func(tx *gorm.DB) error {
+		return tx.Exec("INSERT INTO side.notes VALUES (1), (2)").Error
+	}))
+	if got := mustInt(t, db, "SELECT sum(n) FROM side.notes"); got != 3 {
+		t.Fatalf("the sum is %d, want 3", got)
+	}
+	must(t, db.Exec("DETACH DATABASE side").Error)
+	must(t, db.Exec("ATTACH DATABASE ? AS side", side).Error)
+}
+
+// What the last write did only the connection that wrote can say.
+func TestWhatTheLastWriteDid(t *testing.T) {
+	db, _ := newItems(t)
+	must(t, db.Exec("INSERT INTO items (id) VALUES (7), (8)").Error)
+	for query, want := range map[string]int64{
+		"SELECT last_insert_rowid()":                          8,
+		"SELECT changes()":                                    2,
+		"SELECT Total_Changes ( ) >= 2":                       1,
+		"SELECT id FROM items WHERE id = last_insert_rowid()": 8,
+	} {
+		if got := mustInt(t, db, query); got != want {
+			t.Errorf("%s is %d, want %d", query, got, want)
+		}
+	}
+}
+
 // What a statement does may change with the schema; the answer that is
 // remembered for its text does not mislead.
 func TestSchemaChanges(t *testing.T) {

@@ -63,6 +63,23 @@ func setsPragma(query string) bool {
 		strings.ContainsRune(query, '(') && !asksPragma.MatchString(query)
 }
 
+// ofLastWrite finds the functions that tell of the latest write of their own
+// connection. On a reader they are 0, whatever was written.
+var ofLastWrite = regexp.MustCompile(`(?i)\b(last_insert_rowid|changes|total_changes)\s*\(`)
+
+// isOfOneConnection reports whether query sets or asks what is the writer's own
+// and not in the file, which SQLite counts as reading. A database that the
+// writer attaches no reader knows, so that what is done with it goes there too.
+func isOfOneConnection(query string) bool {
+	switch firstKeyword(query) {
+	case "PRAGMA":
+		return setsPragma(query)
+	case "ATTACH", "DETACH":
+		return true
+	}
+	return ofLastWrite.MatchString(query)
+}
+
 // isScript reports whether query holds more than one statement, or might: a
 // semicolon, outside strings and comments, that anything but space follows.
 func isScript(query string) bool {

@@ -75,11 +75,20 @@ func nested(ctx context.Context, tx *gorm.DB, fn func(tx *gorm.DB) error) (err e
 	defer func() {
 		if !kept {
 			waiting.cut(name)
-			err = errors.Join(err, control("ROLLBACK TO SAVEPOINT "))
+			err = also(err, control("ROLLBACK TO SAVEPOINT "))
 		}
-		err = errors.Join(err, control("RELEASE SAVEPOINT "))
+		err = also(err, control("RELEASE SAVEPOINT "))
 	}()
 	err = fn(tx.Session(&gorm.Session{NewDB: true}))
 	kept = err == nil
 	return err
+}
+
+// also adds to err what went wrong behind it. Where nothing did, err stays what
+// it is and not a part of another: GORM's translator looks at it as it comes.
+func also(err, behind error) error {
+	if behind == nil {
+		return err
+	}
+	return errors.Join(err, behind)
 }

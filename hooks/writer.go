@@ -203,5 +203,5 @@ func (c *writerConn) whileBusy(ctx context.Context, try func() error) error {
 		return err
 	})
 	_, restored := c.Exec(c.waits, nil)
-	return errors.Join(err, restored)
+	return also(err, restored)
 }

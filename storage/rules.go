@@ -126,8 +126,18 @@ func (r *Rules) validate() error {
 	reject(r.Plausibility.FloorMS < 0 || r.Plausibility.SessionSlack < 0 || r.Plausibility.MaxAge < 0,
 		"Plausibility's FloorMS, SessionSlack and MaxAge must be 0, for off, or more")
 	reject(r.PrizeCoins < 0 || r.PrizeCoins > maxPrize, "PrizeCoins must be 0 to 2^40")
-	if _, err := time.LoadLocation(r.Zone); err != nil || r.Zone == "" {
-		errs = append(errs, fmt.Errorf("storage.Rules: Zone %q is not an IANA zone: %w", r.Zone, err))
+	if err := checkZone(r.Zone); err != nil {
+		errs = append(errs, fmt.Errorf("storage.Rules: Zone is %q: give the name of an IANA zone, such as America/New_York: %w", r.Zone, err))
 	}
 	return errors.Join(errs...)
+}
+
+// checkZone returns an error unless name is that of one zone, the same everywhere:
+// Go takes "" for UTC and "Local" for whatever the machine is set to.
+func checkZone(name string) error {
+	if name == "" || name == "Local" {
+		return errors.New("it names none")
+	}
+	_, err := time.LoadLocation(name)
+	return err
 }

@@ -118,9 +118,10 @@ func (s *Store) bringHooks(db *gorm.DB) error {
 }
 
 // Close writes the times that Users.Touch keeps, waits for what is being
-// written, refuses what comes later with writequeue.ErrClosed, and closes the
+// written, refuses later writes with writequeue.ErrClosed, and closes the
 // connections that the store opened: those of the hooks plugin, where it
-// brought it along. It may be called more than once.
+// brought it along. Then later reads fail too, with what database/sql says of a
+// closed database. It may be called more than once.
 func (s *Store) Close() error {
 	var err error
 	if s.engine.queue != nil {

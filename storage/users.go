@@ -159,7 +159,7 @@ func (u *unit) findUser(q *query, key any) (*models.User, error) {
 func (u *unit) user(q *query, key any) (models.User, error) {
 	user, err := u.findUser(q, key)
 	if err == nil && user == nil {
-		err = fmt.Errorf("user %v: %w", key, ErrNotFound)
+		err = fmt.Errorf("user %#v: %w", key, ErrNotFound) // an id, or a text in quotes
 	}
 	return deref(user), err
 }

@@ -205,6 +205,9 @@ func TestUsers_Get(t *testing.T) {
 		for _, err := range []error{byID, byUID, byEmail, byNoEmail} {
 			mustBe(t, err, storage.ErrNotFound, gorm.ErrRecordNotFound)
 		}
+		if got, want := byNoEmail.Error(), `user "": not found: record not found`; got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
 	})
 }
 

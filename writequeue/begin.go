@@ -21,7 +21,9 @@ func begin(q *Queue, c *call) (*group, error) {
 		stop()
 		end()
 		if ctx.Err() != nil {
-			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			// Of the two, ctx's error is the caller's; what waited under lasting
+			// says that this was canceled, whatever ended ctx.
+			err = fmt.Errorf("%w: %s", context.Cause(ctx), err.Error())
 		}
 		return nil, err
 	}

@@ -228,7 +228,11 @@ func TestBusyUntilTheDeadline(t *testing.T) {
 	l.do(within(t, deadline), never(t))
 	l.do(within(t, deadline), never(t))
 	for _, call := range l.calls {
-		mustBe(t, await(t, call), context.DeadlineExceeded)
+		err := await(t, call)
+		mustBe(t, err, context.DeadlineExceeded)
+		if errors.Is(err, context.Canceled) { // a service would take it for a client that has gone
+			t.Errorf("%q is of a context that was canceled, too", err)
+		}
 	}
 	if took := time.Since(began); took < deadline || took > deadline+hang/10 {
 		t.Errorf("they left after %v, want %v", took, deadline)

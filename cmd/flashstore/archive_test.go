@@ -48,7 +48,8 @@ func TestReplayArchived(t *testing.T) {
 	call(t, "archive", "--db", path, "--archive", archive, "--before", "2026-11-20").must(t, 0)
 	callWith(t.Context(), string(classRecording), "replay", "--db", path, "-").must(t, 0).says(t, " 0 booked")
 	mustExec(t, path, "DELETE FROM sessions", "DELETE FROM coin_ledger") // the answers were sent ahead
-	callWith(t.Context(), string(classRecording), "replay", "--db", path, "-").must(t, 1).says(t, "storage.Config.Archive")
+	callWith(t.Context(), string(classRecording), "replay", "--db", path, "-").must(t, 1).says(t, "storage.Config.Archive", "is --archive")
+	call(t, "check", "--store", "--db", path).must(t, 1).says(t, "storage.Config.Archive", "is --archive")
 	if got := mustAsk(t, path, "SELECT count(*) FROM sessions"); got != "0" {
 		t.Errorf("%s sessions are booked without their answers", got)
 	}

@@ -33,7 +33,8 @@ worn is owned.
 
 What is found is printed, and the exit status is then 1. Advice on settings is not
 a finding, nor are answers that were set aside. Nothing is changed: a database with
-pending migrations is checked without the ledger.`,
+pending migrations is checked without the ledger. With --store, the exit status is
+also 1 if FlashMath's tables are not there or not up to date.`,
 		Example: `  flashstore check
   flashstore check --db backups/monday.db
   flashstore check --store --archive old.db
@@ -71,6 +72,8 @@ type checkup struct {
 	// SetAside are the answers that were not booked, by reasons. null: not
 	// counted, as the ledger is not checked.
 	SetAside map[string]int64 `json:"set_aside"`
+
+	whole bool // Store was asked for
 }
 
 // ledger is what became of the proof of all balances.
@@ -91,7 +94,7 @@ func isDamage(err error) bool {
 
 // check looks for damage and proves the ledger.
 func (o *options) check(ctx context.Context, whole bool) (checkup, error) {
-	found := checkup{Database: o.db}
+	found := checkup{Database: o.db, whole: whole}
 	err := o.look(func(db *gorm.DB) (err error) {
 		if found.Report, err = maintenance.Check(ctx, db); err != nil {
 			return err
@@ -100,12 +103,12 @@ func (o *options) check(ctx context.Context, whole bool) (checkup, error) {
 			found.Ledger.Why = damaged
 			return nil
 		}
-		return o.prove(ctx, db, whole, &found)
+		return o.prove(ctx, db, &found)
 	})
 	if isDamage(err) { // so bad that it cannot be opened
 		found.Integrity, found.Ledger.Why, err = []string{err.Error()}, damaged, nil
 	}
-	found.OK = found.Report.OK() && len(found.Ledger.Breaks) == 0 && (found.Store == nil || found.Store.OK())
+	found.OK = found.Report.OK() && len(found.Ledger.Breaks) == 0 && (!whole || found.Store != nil && found.Store.OK())
 	found.Integrity, found.ForeignKeys, found.Findings = list(found.Integrity), list(found.ForeignKeys), list(found.Findings)
 	found.Ledger.Breaks = list(found.Ledger.Breaks)
 	return found, err
@@ -113,7 +116,7 @@ func (o *options) check(ctx context.Context, whole bool) (checkup, error) {
 
 // prove proves all balances, counts what was set aside, and asks the store's
 // doctor where that is wanted, where FlashMath's tables are there and up to date.
-func (o *options) prove(ctx context.Context, db *gorm.DB, whole bool, found *checkup) error {
+func (o *options) prove(ctx context.Context, db *gorm.DB, found *checkup) error {
 	states, err := o.states(ctx, db)
 	var foreign *migrations.SchemaError
 	switch {
@@ -137,7 +140,7 @@ func (o *options) prove(ctx context.Context, db *gorm.DB, whole bool, found *che
 	if found.Ledger.Breaks, err = store.Coins.ReconcileAll(ctx); err != nil {
 		return err
 	}
-	if found.SetAside, err = store.Answers.CountSetAside(ctx); err != nil || !whole {
+	if found.SetAside, err = store.Answers.CountSetAside(ctx); err != nil || !found.whole {
 		return err
 	}
 	health, err := store.Doctor(ctx)
@@ -159,8 +162,11 @@ func (c checkup) text(out io.Writer) error {
 		} else {
 			row("ledger", "not checked: "+c.Ledger.Why)
 		}
-		if c.Store != nil {
+		switch {
+		case c.Store != nil:
 			row("store", c.Store)
+		case c.whole:
+			row("store", "not checked: "+c.Ledger.Why)
 		}
 		if len(c.SetAside) > 0 {
 			row("set aside", c.setAside())

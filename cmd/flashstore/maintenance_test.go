@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -199,6 +200,13 @@ func TestCheckWithoutLedger(t *testing.T) {
 			path := c.open(t)
 			before := lines(t, path, "SELECT name, sql FROM sqlite_schema")
 			call(t, "check", "--db", path).must(t, 0).says(t, append(c.says, "integrity     ok", "ledger        not checked: ")...)
+			// Who asks for a proof gets one, or hears that there is none.
+			call(t, "check", "--store", "--db", path).must(t, 1).quiet(t).says(t, "store         not checked: ")
+			var found checkup
+			call(t, "check", "--store", "--json", "--db", path).must(t, 1).quiet(t).mustJSON(t, &found)
+			if found.OK || found.Store != nil || found.Ledger.Why == "" {
+				t.Errorf("it found %+v", found)
+			}
 			if after := lines(t, path, "SELECT name, sql FROM sqlite_schema"); !slices.Equal(before, after) {
 				t.Errorf("the schema has changed to %q", after)
 			}
@@ -379,6 +387,21 @@ func TestRestore(t *testing.T) {
 	}
 	call(t, "restore", backup, "--db", fresh).must(t, 1).says(t, "damaged", "cannot be read")
 	call(t, "check", "--db", fresh).must(t, 0)
+}
+
+// Where nothing can be written, a database with a log cannot even be read.
+func TestLogWhereNothingCanBeWritten(t *testing.T) {
+	if os.Getuid() <= 0 {
+		t.Skip("this user may write anywhere")
+	}
+	path := grown(t, "NONE")
+	if err := errors.Join(os.Chmod(path, 0o444), os.Chmod(filepath.Dir(path), 0o555)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(filepath.Dir(path), 0o755) }) // to be removed
+	for _, command := range []string{"stats", "check", "vacuum"} {
+		call(t, command, "--db", path).must(t, 1).says(t, path, "write-ahead log", "give this user the right to write")
+	}
 }
 
 // Progress is for terminals: a pipe gets none of it.

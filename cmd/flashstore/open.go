@@ -139,6 +139,10 @@ func (o *options) connect(mode string) (*gorm.DB, hooks.Config, error) {
 	if err != nil {
 		return nil, hooks.Config{}, &usageError{err}
 	}
+	var bad *migrations.PrefixError
+	if errors.As(migrations.Config{TablePrefix: o.prefix}.Validate(), &bad) {
+		return nil, hooks.Config{}, &usageError{fmt.Errorf("--prefix is %q: %s", bad.Prefix, bad.Reason)}
+	}
 	dialector := sqlite.Open(o.dsn(mode))
 	if o.isPostgres() {
 		dialector = postgres.Open(o.db)
@@ -147,6 +151,10 @@ func (o *options) connect(mode string) (*gorm.DB, hooks.Config, error) {
 	if err != nil {
 		if db != nil {
 			_ = closePool(db) // GORM leaves it open where the server does not answer
+		}
+		if hooks.ReadOnly(err) {
+			err = fmt.Errorf("%w: it has a write-ahead log, and SQLite makes files beside it to read it, too; "+
+				"give this user the right to write to the file and to its directory, or copy it to where it may", err)
 		}
 		return nil, hooks.Config{}, fmt.Errorf("open %s: %w", o.name(), err)
 	}

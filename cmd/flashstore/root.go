@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flashstore/flashstore/migrations"
+	"github.com/flashstore/flashstore/storage"
 )
 
 // run is the whole program: it returns the exit status, 0 for success, 1 for
@@ -33,11 +34,23 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return 2
 	}
 	_, _ = fmt.Fprintf(stderr, "flashstore: %v\n", err)
-	var foreign *migrations.SchemaError
-	if errors.As(err, &foreign) {
-		_, _ = fmt.Fprintln(stderr, "On the command line, TablePrefix is --prefix.")
+	if hint := inFlags(err); hint != "" {
+		_, _ = fmt.Fprintln(stderr, hint)
 	}
 	return 1
+}
+
+// inFlags says which flag is meant by what a package says of its Config.
+func inFlags(err error) string {
+	var foreign *migrations.SchemaError
+	var archived *storage.ArchiveError
+	switch {
+	case errors.As(err, &foreign):
+		return "Here TablePrefix is --prefix."
+	case errors.As(err, &archived):
+		return "Here storage.Config.Archive is --archive."
+	}
+	return ""
 }
 
 // errFindings ends a command that has reported what it found.

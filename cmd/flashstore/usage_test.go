@@ -19,6 +19,11 @@ func TestUsageErrors(t *testing.T) {
 		"replay",
 		"replay one two",
 		"replay - --durability strong",
+		"replay - --prefix Bad-",
+		"demo --prefix Bad-",
+		"loadtest --seconds 1 --prefix Bad-",
+		"migrate up --prefix Bad-",
+		"board --prefix Bad-",
 		"migrate",
 		"migrate sideways",
 		"migrate up extra",
@@ -66,6 +71,7 @@ func TestUsageErrors(t *testing.T) {
 	}
 	call(t, "bored").must(t, 2).says(t, `unknown command "bored"`, "did you mean board?")
 	call(t, "migrate", "dawn").must(t, 2).says(t, `unknown command "dawn" for "flashstore migrate"`, "did you mean down?", "'flashstore migrate --help'")
+	call(t, "migrate", "up", "--prefix", "Bad-", "--db", tempDB(t)).must(t, 2).says(t, `--prefix is "Bad-": give lower-case letters`)
 	call(t, "board", "--league", "wood", "--db", class(t)).must(t, 2).says(t, "neon, cobalt, plasma, void, apex")
 }
 
