@@ -125,3 +125,20 @@ func TestState(t *testing.T) {
 		t.Errorf("afterwards %+v", got)
 	}
 }
+
+// A slow script is shown without a plan: EXPLAIN stands before its first
+// statement only, and the others would run again.
+func TestMetrics_SlowScriptRunsOnce(t *testing.T) {
+	metrics := &hooks.Metrics{}
+	db, _ := newObservedItems(t, hooks.Config{Observer: metrics, SlowStatement: time.Nanosecond})
+	const twoItems = "SELECT 1; INSERT INTO items (n) VALUES (1); INSERT INTO items (n) VALUES (2)"
+	must(t, db.Exec(twoItems).Error)
+	must(t, db.Transaction(func(tx *gorm.DB) error { return tx.Exec(twoItems).Error }))
+	mustCount(t, db, 4)
+	for _, slow := range metrics.Snapshot().Slow {
+		if slow.SQL == twoItems && slow.Plan == nil {
+			return
+		}
+	}
+	t.Error("it is not among the slow statements")
+}
