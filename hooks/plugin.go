@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/driver/sqlite"
@@ -25,12 +26,18 @@ var (
 	// ErrForeignDriver means that the connections are not mattn's.
 	ErrForeignDriver = errors.New("hooks needs github.com/mattn/go-sqlite3: leave sqlite.Config.DriverName empty, " +
 		"or register a *sqlite3.SQLiteDriver under that name")
+	// ErrInUse means that the Plugin is in use on another *gorm.DB, and would take
+	// the connections of the second for those of both. It is what plugins do that
+	// open further connections with the same gorm.Config.
+	ErrInUse = errors.New("this hooks.Plugin is in use on another *gorm.DB: make one with hooks.New for each, " +
+		"and use plugins that open connections, such as dbresolver, before it")
 )
 
 // Plugin puts SQLite's connections under GORM in order. Make one with New for
 // each *gorm.DB. It is safe for concurrent use.
 type Plugin struct {
 	cfg    Config
+	inUse  atomic.Bool
 	pool   *pool
 	doctor doctor
 	found  []Finding // at open
@@ -53,6 +60,16 @@ func (p *Plugin) Name() string { return Name }
 // danger is refused with a *RefusedError, and lesser findings are logged. After
 // an error, db is as it was. It is called by db.Use.
 func (p *Plugin) Initialize(db *gorm.DB) error {
+	if !p.inUse.CompareAndSwap(false, true) {
+		return ErrInUse
+	}
+	err := p.takePlace(db)
+	p.inUse.Store(err == nil)
+	return err
+}
+
+// takePlace does what Initialize says.
+func (p *Plugin) takePlace(db *gorm.DB) error {
 	if err := p.cfg.validate(); err != nil {
 		return err
 	}

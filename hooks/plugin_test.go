@@ -50,6 +50,21 @@ func TestRefusals(t *testing.T) {
 		mustBe(t, db.Use(hooks.New(hooks.Config{})), gorm.ErrRegistered)
 		mustBeUsable(t, db)
 	})
+	t.Run("one plugin for two databases", func(t *testing.T) {
+		plugin := hooks.New(hooks.Config{})
+		mustBe(t, open(t, tests.DummyDialector{}, quiet()).Use(plugin), hooks.ErrNotSQLite)
+		one, two := openPlain(t, newPath(t), quiet()), openPlain(t, newPath(t), quiet())
+		must(t, one.Use(plugin)) // what was refused is no use
+		mustBe(t, two.Use(plugin), hooks.ErrInUse)
+		mustBeUsable(t, two)
+		must(t, one.Exec(createItems).Error)
+		must(t, hooks.WithWriter(t.Context(), one, func(conn *sql.Conn) error {
+			_, err := conn.ExecContext(t.Context(), "INSERT INTO items (n) VALUES (1)")
+			return err
+		}))
+		mustCount(t, one, 1)
+		must(t, two.Use(hooks.New(hooks.Config{})))
+	})
 }
 
 func TestRefusesABadConfig(t *testing.T) {
