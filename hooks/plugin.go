@@ -85,6 +85,7 @@ func (p *Plugin) takePlace(db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
+	src = src.at(p.doctor.path)
 	room := newReserve(p.cfg.DiskReserve, p.doctor.path, src, p.doctor.probe.freeSpace)
 	opened, err := openPool(p.cfg, before.Driver().(*sqlite3.SQLiteDriver), src, room)
 	if err != nil {
