@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -141,4 +142,27 @@ func TestMetrics_SlowScriptRunsOnce(t *testing.T) {
 		}
 	}
 	t.Error("it is not among the slow statements")
+}
+
+// panics is an observer that panics at every event.
+type panics struct{}
+
+func (panics) Observe(hooks.Event) { panic("no") }
+
+// An observer that panics takes neither the writer along nor the caller, and
+// is spoken of.
+func TestObserverPanics(t *testing.T) {
+	var said strings.Builder
+	logger := slog.New(slog.NewTextHandler(&said, nil))
+	db, path := newObservedItems(t, hooks.Config{Observer: panics{}, Logger: logger, SlowStatement: time.Nanosecond})
+	release := lockElsewhere(t, path)
+	mustBe(t, add(db.WithContext(within(t, short))), context.DeadlineExceeded)
+	release()
+	must(t, add(db))
+	must(t, db.Transaction(add))
+	mustBeFree(t, db)
+	mustCount(t, db, 2)
+	if !strings.Contains(said.String(), "Observer panicked") {
+		t.Errorf("the log says %q", said.String())
+	}
 }
