@@ -95,7 +95,7 @@ func (p *Plugin) takePlace(db *gorm.DB) error {
 	if err != nil {
 		return errors.Join(err, opened.Close())
 	}
-	if err := errors.Join(takeOffPreparedStatements(db, opened), cutBatches(db), p.cfg.watchStatements(db)); err != nil {
+	if err := errors.Join(takeOffPreparedStatements(db, opened), cutBatches(db), undoPanics(db), p.cfg.watchStatements(db)); err != nil {
 		return errors.Join(err, opened.Close())
 	}
 	p.pool, p.found = opened, append(found, settled...)

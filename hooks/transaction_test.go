@@ -172,6 +172,51 @@ func (n fickleName) panicAt(place fickleName) {
 	}
 }
 
+// GORM leaves the transaction open that it puts around a create, an update or a
+// delete, where a function of the application's panics in it. Nobody could write
+// any more.
+func TestPanicInGORMsOwnTransaction(t *testing.T) {
+	writes := map[fickleName]func(db *gorm.DB, f *fickle) error{
+		"before create": func(db *gorm.DB, f *fickle) error { return db.Create(f).Error },
+		"after create":  func(db *gorm.DB, f *fickle) error { return db.Create(f).Error },
+		"value":         func(db *gorm.DB, f *fickle) error { return db.Create(f).Error },
+		"before update": func(db *gorm.DB, f *fickle) error { f.ID = 1; return db.Save(f).Error },
+		"after update":  func(db *gorm.DB, f *fickle) error { f.ID = 1; return db.Save(f).Error },
+		"before delete": func(db *gorm.DB, f *fickle) error { f.ID = 1; return db.Delete(f).Error },
+		"after delete":  func(db *gorm.DB, f *fickle) error { f.ID = 1; return db.Delete(f).Error },
+	}
+	for at, write := range writes {
+		panics := func(t *testing.T, db *gorm.DB) {
+			t.Helper()
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic was swallowed")
+				}
+			}()
+			_ = write(db, &fickle{Name: at})
+		}
+		t.Run(string(at), func(t *testing.T) {
+			db, _ := newItems(t)
+			must(t, db.Exec("INSERT INTO items (id, name) VALUES (1, 'kept')").Error)
+			panics(t, db)
+			mustBeFree(t, db)
+			if n := mustInt(t, db, "SELECT count(*) FROM items WHERE name = 'kept'"); n != 1 {
+				t.Errorf("what was stored before is changed")
+			}
+			mustCount(t, db, 1)
+		})
+		t.Run(string(at)+", in a transaction of the application's", func(t *testing.T) {
+			db, _ := newItems(t)
+			must(t, db.Exec("INSERT INTO items (id) VALUES (1)").Error)
+			tx := mustBegin(t, db)
+			panics(t, tx)
+			must(t, add(tx)) // it is not GORM's to roll back
+			must(t, tx.Commit().Error)
+			mustBeFree(t, db)
+		})
+	}
+}
+
 // A value that panics in a query gives back the connection that it was for, and
 // the writer.
 func TestPanicInAQuery(t *testing.T) {
