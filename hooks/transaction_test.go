@@ -272,6 +272,19 @@ type refusing struct{}
 
 func (refusing) Value() (driver.Value, error) { return nil, errRefused }
 
+// Nor is half of a long slice stored when a value panics in the other half.
+func TestPanicInABatch(t *testing.T) {
+	db, _ := newItems(t)
+	many := make([]fickle, 40000)
+	many[len(many)-1].Name = "value"
+	func() {
+		defer func() { _ = recover() }()
+		_ = db.Session(&gorm.Session{SkipDefaultTransaction: true, SkipHooks: true}).Create(&many).Error
+	}()
+	mustBeFree(t, db)
+	mustCount(t, db, 0)
+}
+
 func TestNestedTransactions(t *testing.T) {
 	db, _ := newItems(t)
 	no := errors.New("no")
