@@ -122,6 +122,27 @@ func TestCommitInACall(t *testing.T) {
 	mustBeStored(t, db, 0, 1, 2, 3, 4)
 }
 
+// One that would by text is refused, and the others go on.
+func TestCommitByTextInACall(t *testing.T) {
+	for _, end := range []string{"COMMIT", "ROLLBACK", "SELECT 1; END"} {
+		t.Run(end, func(t *testing.T) {
+			q, db := newQueue(t, writequeue.Config{})
+			l := newLine(t, q, db)
+			for i := range 5 {
+				if i == 2 {
+					l.do(t.Context(), then(i, func(tx *gorm.DB) error { return tx.Exec(end).Error }))
+				} else {
+					l.do(t.Context(), func(tx *gorm.DB) error {
+						return tx.Exec("INSERT INTO rows (caller, n) VALUES (?, (SELECT count(*) FROM rows))", i).Error
+					})
+				}
+			}
+			l.mustEnd(nil, nil, hooks.ErrTransactionControl, nil, nil)
+			mustBeStored(t, db, 0, 1, 3, 4)
+		})
+	}
+}
+
 // The outer db, another call and a transaction of one's own would wait for
 // themselves: they are told at once, and the others go on.
 func TestWaitingForItself(t *testing.T) {
