@@ -152,11 +152,15 @@ func (q *Queue) await(c *call) error {
 	}
 }
 
-// giveUp takes c out of the queue, if it only waits there.
+// giveUp takes c out of the queue, if it only waits there, or out of a group
+// that has not begun it.
 func (q *Queue) giveUp(c *call) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if c.place == nil || c.leads {
+	if c.place == nil {
+		return c.stage.CompareAndSwap(waits, left)
+	}
+	if c.leads {
 		return false
 	}
 	q.remove(c)
@@ -276,10 +280,11 @@ func (q *Queue) putBack(calls []*call, alone bool) {
 	defer q.mu.Unlock()
 	for _, c := range slices.Backward(calls) {
 		switch err := context.Cause(c.ctx); {
-		case c.gone:
+		case c.gone, c.stage.Load() == left:
 		case err != nil:
 			c.answer(err)
 		default:
+			c.stage.Store(waits)
 			c.leads, c.alone = false, c.alone || alone
 			c.place = q.waiting.PushFront(c)
 		}
