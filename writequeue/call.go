@@ -86,7 +86,9 @@ func (c *call) mayRunAgain() bool {
 
 // waitsOn reports whether the call has said how long it waits, and that is not
 // over: it does not end with the database's own patience.
-func (c *call) waitsOn() bool {
+func (c *call) waitsOn() bool { return c.hasDeadline() && c.ctx.Err() == nil }
+
+func (c *call) hasDeadline() bool {
 	_, ok := c.ctx.Deadline()
-	return ok && c.ctx.Err() == nil
+	return ok
 }
