@@ -44,8 +44,8 @@ func mayEnd(query string) bool {
 	if strings.Contains(query, ";") {
 		return true
 	}
-	if query != "" && strings.IndexByte("IUDSWiudsw", query[0]) >= 0 { // INSERT, UPDATE, DELETE, SELECT, WITH
-		return false
+	if query != "" && strings.IndexByte("IUDSWiudsw", query[0]) >= 0 || strings.HasPrefix(query, "RELEASE") {
+		return false // INSERT, UPDATE, DELETE, SELECT, SAVEPOINT, WITH
 	}
 	switch firstKeyword(query) {
 	case "COMMIT", "END", "ROLLBACK":
