@@ -1,5 +1,5 @@
-// Package flashstore makes SQLite safe and fast under GORM, and on top of
-// that is the storage of FlashMath, an arithmetic-training game.
+// Package flashstore makes SQLite safe and fast under GORM. On top of that it
+// is the storage of FlashMath, an arithmetic-training game.
 //
 // Its rooms are packages of their own:
 //
@@ -9,10 +9,10 @@
 //     with one db.Use
 //   - models: their rows
 //   - migrations: their schema's history
-//   - maintenance: checkpoint, vacuum, backup, check and statistics of any
+//   - maintenance: checkpoint, vacuum, backup, check and statistics for any
 //     GORM + SQLite database
-//   - transfer: a store moves between SQLite and PostgreSQL
-//   - storagetest: the promises of storage, against any database
+//   - transfer: moves a store between SQLite and PostgreSQL
+//   - storagetest: the promises of storage, run against any database
 //   - cmd/flashstore: the command line
 //
 // Start with the README, or with the Example of this package.

@@ -80,7 +80,7 @@ var contenders = []contender{
 		layoutWAL, openHandwritten},
 	{nameZombiezen, "`zombiezen.com/go/sqlite`: its pool of ten, prepared statements, immediate transactions; SQLite in pure Go.",
 		layoutWAL, openZombiezen},
-	{namePocketBase, "PocketBase's two pools (120 concurrent connections, one that writes), its pragmas and its repeating of statements on \"database is locked\"; rebuilt over mattn's driver, which is faster than the one that it ships with.",
+	{namePocketBase, "PocketBase's two pools (120 concurrent connections, one that writes), its pragmas, and its repetition of statements on \"database is locked\"; rebuilt over mattn's driver, which is faster than the one that it ships with.",
 		layoutWAL, openPocketBase},
 }
 

@@ -160,9 +160,9 @@ func copyTargets(p *part) (list []verdict) {
 }
 
 func renderCopies(b *strings.Builder, p *part) {
-	fmt.Fprintf(b, "`transfer.Copy`, which `flashstore copy` is, of %s rows (%s learners with %s answers, their sessions, mastery, ledger and all else) into an empty database, on one machine "+
-		"with a server as above; the row is read, written, read again at the target and compared by checksums over every table, and all of that is in the time. The file that "+
-		"comes back has the first one's checksums. Medians of the rounds.\n\n", thousands(float64(p.Rows)), thousands(float64(p.Users)), thousands(float64(p.Answers)))
+	fmt.Fprintf(b, "`transfer.Copy`, which `flashstore copy` runs, of %s rows (%s learners with %s answers, their sessions, mastery, ledger and all else) into an empty database, on one machine "+
+		"with a server as above; each row is read, written, read again at the target and compared by checksums over every table, and the time includes all of that. The file that "+
+		"comes back has the same checksums as the first. Medians of the rounds.\n\n", thousands(float64(p.Rows)), thousands(float64(p.Users)), thousands(float64(p.Answers)))
 	t := table{head: []string{"", "rows/s", "slowest to fastest round", "time"}}
 	for _, way := range copyWays {
 		if s, ok := p.of(way.name, nameTransfer); ok {

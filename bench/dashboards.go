@@ -83,9 +83,9 @@ func dashboardTargets(p *part) []verdict {
 }
 
 func renderDashboards(b *strings.Builder, p *part) {
-	fmt.Fprintf(b, "`Users.Dashboard` on SQLite, NORMAL, one client who asks without a pause, each run in a process of its own on a fresh copy of the file; "+
-		"medians of the rounds, the longest of all. The *one learner* has given %s answers alone in a thousand sessions over three years, among a hundred rivals; the *school* "+
-		"is %s learners who have given %s answers together, one session in 26 hours each. Writers submit sessions of %d answers: as fast as 16 clients can, or, at "+
+	fmt.Fprintf(b, "`Users.Dashboard` on SQLite, NORMAL, one client that asks without a pause, each run in a process of its own on a fresh copy of the file; "+
+		"medians of the rounds, the longest wait of all. The *one learner* has given %s answers alone in a thousand sessions over three years, among a hundred rivals; the *school* "+
+		"is %s learners who have given %s answers together, one session every 26 hours each. Writers submit sessions of %d answers: as fast as 16 clients can, or, at "+
 		"one pace, 400 sessions a second.\n\n", thousands(float64(p.Answers)), thousands(float64(p.Users)), thousands(float64(p.Answers)), sessionLength)
 	renderLarge(b, p, dashboardWorkloads(), nameFlashstore)
 }

@@ -24,7 +24,7 @@ type crowd struct {
 // window is the time in which calls count.
 type window struct {
 	from, to time.Time
-	open     bool // calls that end behind it count as well
+	open     bool // calls that end after it count as well
 }
 
 // tally is what a crowd got done.
@@ -32,7 +32,7 @@ type tally struct {
 	Done    int64            // calls that succeeded and count
 	Seconds float64          // the window's length
 	Busy    float64          // seconds that those calls took, added up
-	Acked   int64            // all calls that succeeded, those before and behind the window too
+	Acked   int64            // all calls that succeeded, those before and after the window too
 	Errors  map[string]int64 // calls that failed, by what was said
 	Longest int64            // ns, of any call, failed ones too
 	Times   []byte           // histogram of ns, encoded
@@ -156,7 +156,7 @@ func (cr crowd) run(ctx context.Context, c Candidate, w window, n int, client *c
 		}
 		start := time.Now()
 		if cr.every > 0 {
-			// The time counts from when the call was due: who is late makes
+			// The time counts from when the call was due: one that is late makes
 			// the next one wait as well.
 			time.Sleep(due.Sub(start))
 			start, due = due, due.Add(cr.every)

@@ -65,7 +65,7 @@ func (o *options) parse(args []string, stderr io.Writer) error {
 		return err
 	}
 	if o.rounds < 1 || o.seconds <= 0 || flags.NArg() > 0 {
-		return errors.New("give -rounds of 1 or more, -seconds above 0, and nothing behind the flags")
+		return errors.New("give -rounds of 1 or more, -seconds above 0, and nothing after the flags")
 	}
 	if o.dir == "" {
 		o.dir = "tmp"
@@ -122,7 +122,7 @@ func (o *options) workspace() (dir string, remove func() error, err error) {
 		return "", nil, err
 	}
 	if kind := filesystem(o.dir); kind == "tmpfs" || kind == "ramfs" {
-		return "", nil, fmt.Errorf("%s is on %s, which is no disk: set BENCH_DIR", o.dir, kind)
+		return "", nil, fmt.Errorf("%s is on %s, which is not a disk: set BENCH_DIR", o.dir, kind)
 	}
 	dir, err = os.MkdirTemp(o.dir, "bench-")
 	return dir, func() error { return os.RemoveAll(dir) }, err
@@ -143,9 +143,9 @@ func (o *options) chosen() (list []workload, err error) {
 	return list, nil
 }
 
-// measure runs the chosen workloads. In each round every candidate runs once
-// at each of them, next to the others in time, and another one begins: what
-// else the machine does then hits all alike. A run that is stopped keeps the
+// measure runs the chosen workloads. In each round every candidate runs once at
+// each of them, close to the others in time, and another one begins: whatever
+// else the machine does then affects all alike. A run that is stopped keeps the
 // rounds that it finished.
 func (o *options) measure(ctx context.Context, r *results, say io.Writer) (err error) {
 	list, err := o.chosen()

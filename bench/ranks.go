@@ -47,7 +47,7 @@ func measureRanks(ctx context.Context, m *partRun) error {
 	return m.rounds(func(int) error {
 		for _, w := range rankWorkloads() {
 			// By hand does not keep what flashstore may keep beside the board:
-			// nothing is to be compared behind it.
+			// nothing is to be compared after it.
 			if err := m.largeRound(ctx, measuring, w, nameFlashstore); err != nil {
 				return err
 			}
@@ -157,9 +157,9 @@ func rankTargets(p *part) []verdict {
 }
 
 func renderRanks(b *strings.Builder, p *part) {
-	fmt.Fprintf(b, "`Leagues.Rank` of users at random on one board of %s participants, XP from 0 to 20,000 with ties, on SQLite, NORMAL: one client who asks without a pause, each run in "+
-		"a process of its own on a fresh copy of the file; medians of the rounds, the longest of all. Writers submit sessions of %d answers, of users at random too, which moves them on the board: as "+
-		"fast as 16 clients can, or, at one pace, 400 sessions a second. After each run of flashstore's 20 ranks are compared with counted ones. *By hand* counts who is ahead, in "+
+	fmt.Fprintf(b, "`Leagues.Rank` of users at random on one board of %s participants, XP from 0 to 20,000 with ties, on SQLite, NORMAL: one client that asks without a pause, each run in "+
+		"a process of its own on a fresh copy of the file; medians of the rounds, the longest wait of all. Writers submit sessions of %d answers, also of users at random, which moves them on the board: as "+
+		"fast as 16 clients can, or, at one pace, 400 sessions a second. After each of flashstore's runs 20 ranks are compared with counted ones. *By hand* counts who is ahead, in "+
 		"one statement on the same index.\n\n", thousands(float64(p.Users)), sessionLength)
 	renderLarge(b, p, rankWorkloads(), nameFlashstore, nameHandwritten)
 }

@@ -33,16 +33,16 @@ func renderMethod(b *strings.Builder, r *results) {
 	}
 	b.WriteString("All candidates work on the same tables, made by flashstore's migrations, with the same rows: 1,000 learners, " +
 		"100,000 answers in sessions of 20, 200 items. Each run has a fresh copy of the file and a process of its own. " +
-		"A round runs every candidate once, one next to the other; figures are medians of the rounds, ratios are of medians, " +
-		"the longest wait and the errors are those of all rounds. Calls that are under way when a run ends are waited for and " +
-		"count for the times. After each run the rows in the file are compared with those that were acknowledged: what is " +
-		"missing is an error. *ratio* is flashstore's rate divided by the candidate's: above 1, flashstore is the faster.\n\n")
+		"A round runs every candidate once, one after another; figures are medians of the rounds, ratios are of medians, " +
+		"the longest wait and the errors are those of all rounds. Calls that are under way when a run ends are waited for, and " +
+		"their times count. After each run the rows in the file are compared with those that were acknowledged: what is " +
+		"missing is an error. *ratio* is flashstore's rate divided by the candidate's: above 1, flashstore is faster.\n\n")
 	b.WriteString("| candidate | |\n|---|---|\n")
 	for _, c := range contenders {
 		fmt.Fprintf(b, "| %s | %s |\n", c.Name, c.What)
 	}
 	b.WriteString("\nFor a single answer flashstore does more than the others: it checks the input, recognises a repeated " +
-		"answer, sorts in one that comes late, and notes the learner for the next rollup.\n\n")
+		"answer, folds a late one in its order, and notes the learner for the next rollup.\n\n")
 }
 
 // dates is when the workloads were measured.
@@ -179,8 +179,8 @@ func oneLine(text string) string {
 
 // renderMemory is the most memory of each candidate in any workload.
 func renderMemory(b *strings.Builder, r *results) {
-	b.WriteString("## Memory\n\nThe most that one process had, of all workloads: each page counted once (Pss); of that its own " +
-		"(RssAnon, sampled); and as the kernel counts what is resident (VmHWM), where a page of the mapped file counts once for each connection.\n\n")
+	b.WriteString("## Memory\n\nThe most that one process had in any workload: with each page counted once (Pss); what of that is its own " +
+		"(RssAnon, sampled); and what the kernel counts as resident (VmHWM), where a page of the mapped file counts once for each connection.\n\n")
 	t := table{head: []string{"", "Pss, MB", "RssAnon, MB", "VmHWM, MB"}}
 	for _, c := range contenders {
 		var m memory

@@ -17,7 +17,8 @@ import (
 	"github.com/flashstore/flashstore/internal/pghost"
 )
 
-// superuser owns everything in the server; who reaches its socket is let in.
+// superuser owns everything in the server; whoever reaches its socket is let
+// in.
 const superuser = "postgres"
 
 // keeper is the process between this one and the server: one that is killed
@@ -132,9 +133,8 @@ func (s *server) ask(ctx context.Context, database, query string, into any) erro
 }
 
 // create makes a database, a copy of another one or, of "template1", an empty
-// one. A copy's pages go through the log behind a checkpoint: as at most
-// times, but not right behind one, they are changed without being logged
-// whole.
+// one. A copy's pages go through the log after a checkpoint: as at most times,
+// except right after one, they are then changed without being logged whole.
 func (s *server) create(ctx context.Context, like string) (name string, err error) {
 	s.databases++
 	name = fmt.Sprintf("bench_%d", s.databases)

@@ -39,7 +39,7 @@ ON CONFLICT (user_id, operation, fact) DO UPDATE SET
     last_response_time = excluded.last_response_time,
     updated_at         = excluded.updated_at,`
 
-	// An answer that comes behind a later one changes no row, which is seen.
+	// An answer that comes after a later one changes no row, which is noticed.
 	serverMasteryInOrder = serverUpsertMastery + `
     last_answer_id     = excluded.last_answer_id
 WHERE excluded.last_answer_id > m.last_answer_id`
@@ -143,7 +143,7 @@ func (h *serverByHand) Answer(ctx context.Context, a *Answer) (err error) {
 	if err != nil {
 		return err
 	}
-	// Behind a commit it does nothing.
+	// After a commit it does nothing.
 	defer func() { _ = tx.Rollback() }()
 	booked, err := changes(tx.ExecContext(ctx, serverInsertAnswer+" ON CONFLICT DO NOTHING", eventArgs(a)...))
 	if err != nil {
@@ -227,9 +227,9 @@ func foldAgain(ctx context.Context, tx *sql.Tx, a *Answer) error {
 func (h *serverByHand) Close() error { return h.db.Close() }
 
 // serverPipeline is the same with pgx itself: the statements of an answer go
-// out together, and the server commits behind the last of them. That is one
-// round trip. What is seldom (an answer that was there, one that comes late)
-// is an error of the database's, after which it is booked step by step.
+// out together, and the server commits after the last of them. That is one
+// round trip. What is seldom (an answer that was there, one that comes late) is
+// an error of the database's, after which it is booked step by step.
 type serverPipeline struct {
 	serverByHand
 	pool *pgxpool.Pool

@@ -141,11 +141,11 @@ func poolNames(kind string) (names []string) {
 
 func renderServer(b *strings.Builder, p *part) {
 	fmt.Fprintf(b, "A server of the benchmark's own on the same machine, through a Unix socket, as initdb configures it: fsync, full_page_writes and "+
-		"synchronous_commit are on. %s learners and %s answers are there before; each run has a fresh copy of that database, and a process of its own beside the "+
-		"server. A round runs every candidate once, one next to the other; figures are medians of the rounds. Over a network every round trip would take longer, and the rivals have "+
+		"synchronous_commit are on. It holds %s learners and %s answers at the start; each run has a fresh copy of that database, and a process of its own beside the "+
+		"server. A round runs every candidate once, one after another; figures are medians of the rounds. Over a network every round trip would take longer, and the rivals have "+
 		"more of them.\n\n", thousands(float64(p.Users)), thousands(float64(p.Answers)))
-	b.WriteString("An answer is the event in the log, the mastery of its fact and the learner's place in the queue of rollups. All but plain GORM recognise a repeated answer, sort in one that comes late, " +
-		"and refuse another content under the same id; flashstore checks the input as well.\n\n")
+	b.WriteString("An answer is the event in the log, the mastery of its fact and the learner's place in the queue of rollups. All but plain GORM recognise a repeated answer, fold a late one in its order, " +
+		"and refuse other content under the same id; flashstore checks the input as well.\n\n")
 	b.WriteString("| candidate | |\n|---|---|\n")
 	for _, kind := range serverKinds {
 		fmt.Fprintf(b, "| %s | %s |\n", kind[0], kind[1])
@@ -160,7 +160,7 @@ func renderServer(b *strings.Builder, p *part) {
 		}
 	}
 	fmt.Fprintf(b, "\n%s\n", t.String())
-	b.WriteString("*ratio* is that of flashstore's default to the candidate; MB is the candidate's process alone.")
+	b.WriteString("*ratio* is the rate of flashstore's default divided by the candidate's; MB is the candidate's process alone.")
 	if len(notes) > 0 {
 		b.WriteString(" Errors: " + strings.Join(notes, "; ") + ".")
 	}
@@ -169,8 +169,8 @@ func renderServer(b *strings.Builder, p *part) {
 
 // serverKinds are the candidates for the reader.
 var serverKinds = [][2]string{
-	{nameServerFlash, "`gorm.Open(postgres.Open(dsn))` and `db.Use(storage.New(storage.Config{}))`; with another number of `Config.Queue.Lanes` than the default where the table says so."},
+	{nameServerFlash, "`gorm.Open(postgres.Open(dsn))` and `db.Use(storage.New(storage.Config{}))`; with another `Config.Queue.Lanes` than the default where the table says so."},
 	{nameServerByHand, "pgx under database/sql, prepared statements, one transaction per answer: BEGIN, three statements, COMMIT; pools of several sizes, connected beforehand."},
 	{nameServerPipeline, "pgx alone: the three statements of an answer's transaction in one pipeline, and so one round trip with its COMMIT; pools of several sizes, connected beforehand."},
-	{nameServerGorm, "Service code over plain GORM, 10 idle connections as in its documentation and up to 90; a repeated answer is an error, a late one is not sorted in."},
+	{nameServerGorm, "Service code over plain GORM, 10 idle connections as in its documentation and up to 90; a repeated answer is an error, and a late one is not folded in its order."},
 }

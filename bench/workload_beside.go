@@ -19,13 +19,13 @@ func besideWorkloads() (list []workload) {
 	for _, r := range readOps {
 		list = append(list, workload{
 			Name: besideName(r.op), Title: r.title + ", beside 16 writers",
-			Text: "Four clients read, 16 write as fast as they can: who writes more has less of the processors left to read with.",
+			Text: "Four clients read, 16 write as fast as they can: a candidate that writes more has less processor time left to read with.",
 		})
 	}
 	for _, r := range readOps {
 		list = append(list, workload{
 			Name: pacedName(r.op), Title: r.title + ", beside 16 writers at one pace",
-			Text: "Four clients read, 16 are due to write 25 answers a second each: 400 a second, where the last column says that they did.", WriterEvery: besidePace,
+			Text: "Four clients read, 16 are due to write 25 answers a second each: 400 a second in all, if the last column shows that they did.", WriterEvery: besidePace,
 		})
 	}
 	for i := range list {

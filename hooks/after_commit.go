@@ -12,11 +12,11 @@ import (
 var ErrNoAfterCommit = errors.New("this transaction was not begun through the hooks plugin: its commit cannot be waited for")
 
 // AfterCommit runs fn once the outermost transaction around tx has committed,
-// in the goroutine that committed it, after the writer is free again, in the
-// order in which they were asked for. It never runs when the transaction, or
-// the nested one inside of it in which it was asked for, rolls back
-// (T27): a GORM callback behind the commit step knows only its own statement.
-// Outside of a transaction it runs at once.
+// in the goroutine that committed it and after the writer is free again.
+// Functions run in the order in which they were asked for. It never runs when
+// the transaction, or the nested one inside it in which it was asked for, rolls
+// back (T27): a GORM callback after the commit step knows only its own
+// statement. Outside a transaction it runs at once.
 //
 // fn cannot fail the transaction any more; it may use the outer db. A panic of
 // one comes out of the commit, when the others have run.

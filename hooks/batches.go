@@ -8,7 +8,7 @@ import (
 )
 
 // maxVariables is the most that SQLite binds to one statement. A few are left
-// for what stands behind the values.
+// for what follows the values.
 const maxVariables = 32766 - 66
 
 // cutBatches puts itself around GORM's create step: a slice with more values

@@ -13,9 +13,9 @@ import (
 )
 
 // checkpoints moves the log's pages into the database behind the writers, in
-// the place of SQLite's own checkpoint, which stops the one that commits: a
-// PASSIVE one on a connection of its own, in a goroutine that ends with it. It
-// is safe for concurrent use. A nil one does nothing.
+// place of SQLite's own checkpoint, which stops the one that commits: a PASSIVE
+// one on a connection of its own, in a goroutine that ends with it. It is safe
+// for concurrent use. A nil one does nothing.
 //
 // Behind writers that never pause there is always something left, and the log
 // begins from its start only where nothing is. So a long log is finished by a
@@ -29,7 +29,7 @@ import (
 //
 // Where each commit is synced, one that makes the file longer takes twice as
 // long as one that writes over what is there: the file system syncs the length
-// as well. So there the log begins short and becomes long by and by.
+// as well. So there the log begins short and is allowed to grow step by step.
 type checkpoints struct {
 	conn  *sql.DB // one connection
 	cfg   *Config
@@ -121,7 +121,7 @@ func (c *checkpoints) finish(now wal) {
 	}
 }
 
-// restart is a checkpoint behind which the log begins from its start, and may
+// restart is a checkpoint after which the log begins from its start, and may
 // become longer than it was.
 func (c *checkpoints) restart(now wal) {
 	c.checkpoint("RESTART", now)

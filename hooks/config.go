@@ -42,7 +42,7 @@ func ParseDurability(name string) (Durability, error) {
 			return d, nil
 		}
 	}
-	return 0, fmt.Errorf("durability %q is none of safe, balanced, fast", name)
+	return 0, fmt.Errorf("durability %q is not one of safe, balanced, fast", name)
 }
 
 // Config is what New takes. The zero Config is a good one.
@@ -80,19 +80,19 @@ type Config struct {
 	// with its plan. By default, 200 ms.
 	SlowStatement time.Duration
 
-	// TraceRows notes where rows were opened on the readers, for State: rows
-	// that are never closed pin the log. It costs a microsecond a query; it is
-	// for tests and for finding a leak. By default, off.
+	// TraceRows records where rows were opened on the readers, for State: rows
+	// that are never closed pin the log. It costs a microsecond a query, and is
+	// meant for tests and for finding a leak. By default, off.
 	TraceRows bool
 
 	// DiskReserve is how many bytes of the disk are left free: with less, each
 	// write through GORM is refused with a *DiskFullError before it begins,
 	// deletions and VACUUM too; reads, pragmas, maintenance.Checkpoint and
 	// maintenance.IncrementalVacuum go on. A transaction that has begun may use
-	// the reserve up, and so may the checkpoint behind a commit, by the length of
-	// the log, some 4, 8 or 40 MiB (Safe, Balanced, Fast): give more than that. It does not bound what
-	// is written through db.DB(), and knows nothing of a user's quota. -1
-	// switches it off. By default, 64 MiB.
+	// the reserve up, and so may the checkpoint after a commit, by the length
+	// of the log, some 4, 8 or 40 MiB (Safe, Balanced, Fast): give more than
+	// that. The reserve does not bound what is written through db.DB(), and
+	// knows nothing of a user's quota. -1 switches it off. By default, 64 MiB.
 	DiskReserve int64
 
 	// ExternalCheckpointer leaves the log to another program that moves it into
@@ -101,10 +101,10 @@ type Config struct {
 	ExternalCheckpointer bool
 
 	// Accept names kinds of severe findings that are no reason to refuse the
-	// database: see FindingKind. They are logged still. By default, none.
+	// database: see FindingKind. They are still logged. By default, none.
 	Accept []FindingKind
 
-	// Logger takes findings that are no errors, such as a file that needs a
+	// Logger takes findings that are not errors, such as a file that needs a
 	// VACUUM. By default, slog.Default().
 	Logger *slog.Logger
 }

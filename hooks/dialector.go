@@ -11,9 +11,9 @@ import (
 	"gorm.io/gorm"
 )
 
-// dialector is GORM's own for SQLite, less three silences: errors of
-// savepoints come back, a table's rebuild keeps what hangs on the table, and a
-// FOR UPDATE that locks nothing is spoken of.
+// dialector is GORM's own for SQLite without three of its silences: errors of
+// savepoints are returned, a table's rebuild keeps what belongs to the table,
+// and a FOR UPDATE that locks nothing is warned of.
 type dialector struct {
 	*sqlite.Dialector
 	pool *pool

@@ -1,7 +1,7 @@
 // Package hooks is a GORM plugin that makes SQLite safe and fast under any
 // GORM application.
 //
-// One line takes it in use, right after gorm.Open:
+// One line puts it to use, right after gorm.Open:
 //
 //	err := db.Use(hooks.New(hooks.Config{}))
 //

@@ -44,7 +44,7 @@ const (
 )
 
 // dangerOf judges a type by its name. What is not known here is taken for a
-// disk, but for FUSE, where nobody can know what is behind it.
+// disk, except for FUSE, where nobody can know what is behind it.
 func dangerOf(fileSystem string) danger {
 	program, isFUSE := strings.CutPrefix(fileSystem, "fuse")
 	program = strings.TrimPrefix(program, ".")

@@ -11,8 +11,8 @@ import (
 // FindingKind names what a finding is about.
 type FindingKind string
 
-// The kinds of findings. Those marked severe are refused by db.Use, unless
-// Config.Accept names them.
+// The kinds of findings. For those marked severe db.Use refuses the database,
+// unless Config.Accept names them.
 const (
 	// FindingSQLiteVersion is a SQLite that can damage a write-ahead log
 	// (T24). Severe.
@@ -56,7 +56,7 @@ type Finding struct {
 // String says it in a line.
 func (f Finding) String() string { return f.What + ": " + f.Why + "; " + f.Do }
 
-// level is how loud a finding is said.
+// level is the level at which a finding is logged.
 func (f Finding) level() slog.Level {
 	switch f.Kind {
 	case FindingReadable:
@@ -85,7 +85,7 @@ func (e *RefusedError) Error() string {
 		said = append(said, f.String())
 		kinds = append(kinds, string(f.Kind))
 	}
-	return fmt.Sprintf("hooks refuses this database: %s (whoever knows better names it in hooks.Config.Accept: %s)",
+	return fmt.Sprintf("hooks refuses this database: %s (if you know better, name it in hooks.Config.Accept: %s)",
 		strings.Join(said, "; and "), strings.Join(slices.Compact(kinds), ", "))
 }
 

@@ -29,7 +29,7 @@ func judgeVersion(version string, readOnly bool) []Finding {
 		Kind:   FindingSQLiteVersion,
 		Severe: !readOnly,
 		What:   "SQLite is version " + version,
-		Why:    "versions before 3.51.3 can damage a database in WAL mode when its log begins anew",
+		Why:    "versions before 3.51.3 can damage a database in WAL mode when its log starts over",
 		Do:     "update github.com/mattn/go-sqlite3",
 	}}
 }
@@ -44,7 +44,7 @@ func judgeExposure(path string, open fs.FileMode) Finding {
 		Kind: kind,
 		What: fmt.Sprintf("every user of this machine may %s %s (mode %#o)", what, path, open),
 		Why:  why,
-		Do:   "take the right from others: chmod o-rw, or keep the file in a directory with chmod o-x",
+		Do:   "take the permission from others: chmod o-rw, or keep the file in a directory with chmod o-x",
 	}
 }
 
@@ -69,13 +69,13 @@ func judgeFreeSpace(dir string, free, reserve int64) []Finding {
 func judgeOtherProcess(pid int) Finding {
 	who := fmt.Sprintf("process %d", pid)
 	if pid == 0 {
-		who = "a process that has no number here"
+		who = "a process that has no id here"
 	}
 	return Finding{
 		Kind: FindingOtherProcess,
 		What: who + " has the database open too",
-		Why:  "writers of several processes have no order among them, and its readers hold up checkpoints",
-		Do:   "nothing if it is meant to be so, or else end that process",
+		Why:  "writers of several processes are not queued in order, and its readers hold up checkpoints",
+		Do:   "nothing if that is intended; otherwise end that process",
 	}
 }
 
@@ -119,15 +119,15 @@ func (s settings) judge() []Finding {
 	note(!s.foreignKeys, FindingForeignKeys,
 		"foreign_keys is off on connections of db.DB()",
 		"rows may refer to rows that do not exist",
-		"take the hooks plugin in use, or open with _foreign_keys=1")
+		"use the hooks plugin, or open with _foreign_keys=1")
 	note(written && s.journalMode != "wal", FindingJournalMode,
 		fmt.Sprintf("journal_mode is %q", s.journalMode),
 		"readers and the writer wait for each other",
-		"take the hooks plugin in use, or set PRAGMA journal_mode=WAL")
+		"use the hooks plugin, or set PRAGMA journal_mode=WAL")
 	note(written && s.synchronous == 0, FindingSynchronous,
 		"synchronous is OFF on connections of db.DB()",
 		"a power failure can damage the database",
-		"take the hooks plugin in use, or open with _synchronous=NORMAL")
+		"use the hooks plugin, or open with _synchronous=NORMAL")
 	note(written && s.autoVacuum == 0, FindingAutoVacuum,
 		"auto_vacuum is off",
 		"the file never gets shorter, whatever is deleted",

@@ -1,10 +1,8 @@
 package hooks
 
 import (
-	"fmt"
 	"log/slog"
 	"runtime"
-	"strings"
 	"sync"
 
 	"gorm.io/gorm"
@@ -12,10 +10,10 @@ import (
 )
 
 // lockWarner says where FOR UPDATE is asked for and locks nothing. SQLite has
-// no locks on rows: a transaction that writes holds the whole database from
-// its start, and there the clause is kept by itself. Anywhere else it is
-// dropped by GORM, and a row that was read "for update" may change before it
-// is written. It is safe for concurrent use.
+// no locks on rows: a transaction that writes holds the whole database from its
+// start, and there the clause holds without being sent. Anywhere else GORM
+// drops it, and a row that was read "for update" may change before it is
+// written. It is safe for concurrent use.
 type lockWarner struct {
 	logger *slog.Logger
 	said   sync.Map // call sites that were spoken of
@@ -45,7 +43,7 @@ func (w *lockWarner) look(c clause.Clause, builder clause.Builder) {
 	if _, said := w.said.LoadOrStore(site, true); said {
 		return
 	}
-	w.logger.WarnContext(stmt.Context, "FOR "+locking.Strength+" locks nothing outside of a writing transaction: "+
+	w.logger.WarnContext(stmt.Context, "FOR "+locking.Strength+" locks nothing outside a writing transaction: "+
 		"read and write in one function of db.Transaction or hooks.Transaction, which hold the write lock from their start",
 		"at", site, "table", stmt.Table)
 }
@@ -63,23 +61,8 @@ func holdsWriteLock(stmt *gorm.Statement) bool {
 // insides are the functions that stand between a query and who asked for it.
 var insides = []string{"gorm.io/", "github.com/flashstore/flashstore/hooks."}
 
-// callSite returns the file and line of the caller outside of GORM and hooks.
+// callSite returns the file and line of the caller outside GORM and hooks.
 func callSite() string {
 	callers := make([]uintptr, 64)
-	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])
-	for {
-		frame, more := frames.Next()
-		if !isInside(frame.Function) || !more {
-			return fmt.Sprintf("%s:%d", frame.File, frame.Line)
-		}
-	}
-}
-
-func isInside(function string) bool {
-	for _, prefix := range insides {
-		if strings.HasPrefix(function, prefix) {
-			return true
-		}
-	}
-	return false
+	return firstOutside(callers[:runtime.Callers(2, callers)], insides)
 }

@@ -23,15 +23,15 @@ func newLane(cfg *Config) *lane {
 }
 
 // SelfWaitError says that a goroutine waited for the writer while a
-// transaction that it began itself held it: the outer db was used inside of
-// the transaction's function (T8). Nothing was written.
+// transaction that it began itself held it: the outer db was used inside the
+// transaction's function (T8). Nothing was written.
 type SelfWaitError struct {
 	Site string // where the transaction was begun
 }
 
 func (e *SelfWaitError) Error() string {
 	return fmt.Sprintf("waits for itself: this goroutine's own transaction, begun at %s, holds the writer; "+
-		"inside of a transaction's function use its tx, not the outer db", e.Site)
+		"inside a transaction's function use its tx, not the outer db", e.Site)
 }
 
 // selfWait is how long a goroutine waits for itself: its transaction may have

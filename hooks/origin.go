@@ -3,6 +3,7 @@ package hooks
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,21 +48,17 @@ var plumbing = []string{
 }
 
 // site returns the file and line of the application's that began it.
-func (o *origin) site() string {
-	frames := runtime.CallersFrames(o.callers[:o.depth])
+func (o *origin) site() string { return firstOutside(o.callers[:o.depth], plumbing) }
+
+// firstOutside returns the file and line of the first caller whose function has
+// a name that begins with none of the prefixes, or else of the last one.
+func firstOutside(callers []uintptr, prefixes []string) string {
+	frames := runtime.CallersFrames(callers)
 	for {
 		frame, more := frames.Next()
-		if !isPlumbing(frame.Function) || !more {
+		inside := slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(frame.Function, prefix) })
+		if !inside || !more {
 			return fmt.Sprintf("%s:%d", frame.File, frame.Line)
 		}
 	}
-}
-
-func isPlumbing(function string) bool {
-	for _, prefix := range plumbing {
-		if strings.HasPrefix(function, prefix) {
-			return true
-		}
-	}
-	return false
 }

@@ -135,8 +135,8 @@ func (c planConn) texts(query string, args ...any) (list []string, err error) {
 	return list, rows.Err()
 }
 
-// moreThan reports whether a table has more than n rows. It reads n+1 of them
-// at the most.
+// moreThan reports whether a table has more than n rows. It reads at most n+1
+// of them.
 func (c planConn) moreThan(n int, table string) (bool, error) {
 	counted, err := c.texts(fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s LIMIT ?)", quoteName(table)), n+1)
 	if err != nil {

@@ -36,9 +36,9 @@ func (l *planLook) advise(driver driver.Driver) (advice planAdvice, err error) {
 	case len(chosen) == 0 && left > 0:
 		advice.note = "none of the indexes that can be derived from the text of this statement helps it"
 	case len(chosen) == 0:
-		advice.note = "the plan is a better one in an empty copy of the schema: run ANALYZE, or look at what it found"
+		advice.note = "in an empty copy of the schema the plan is better: run ANALYZE, or look at what it found"
 	case left > 0:
-		advice.note = "it helps with a part of this only"
+		advice.note = "it helps with only a part of this"
 	}
 	for _, index := range chosen {
 		name, err := l.freeName(index.name())

@@ -36,9 +36,9 @@ type PlanGuardConfig struct {
 	// however many rows there are.
 	MinRows int
 
-	// FailCoveringScans makes a failure of a scan that reads an index from end
-	// to end and the table not at all. By default, it is let through: it is
-	// what SQLite does for count(*).
+	// FailCoveringScans also fails a scan that reads an index from end to end
+	// and the table not at all. By default, it is let through: it is what
+	// SQLite does for count(*).
 	FailCoveringScans bool
 
 	// Allow names the exceptions. By default, there are none.
@@ -49,8 +49,8 @@ type PlanGuardConfig struct {
 // nothing through when the test ends is a failure itself, so that the list
 // stays true. Where SQL and Table are both given, both must hold.
 type PlanException struct {
-	// SQL is a part of the statements' text. Space is as good as any other
-	// space; everything else is compared as it is.
+	// SQL is a part of the statements' text. Any white space equals any other;
+	// everything else is compared as it is.
 	SQL string
 
 	// Table is the table that is scanned, sorted, or given an automatic index.
@@ -90,12 +90,12 @@ func (AllowPlan) Build(clause.Builder) {}
 //   - builds an automatic index,
 //
 // with the statement, the plan, and the index that would help, which has been
-// tried on an empty copy of the schema. Of the statements it changes nothing,
-// neither result nor error. A statement that failed is not looked at, nor are
-// scripts of several statements. Rows are counted behind the statement, before
-// it for Rows, Row and Scan, whose results stay open. A table that is too small
-// to matter is counted again at the next run, so that it makes no difference
-// when the test fills it.
+// tried on an empty copy of the schema. It changes nothing about the
+// statements, neither result nor error. It ignores statements that failed and
+// scripts of several statements. Rows are counted after the statement, but
+// before it for Rows, Row and Scan, whose results stay open. A table that is
+// too small to matter is counted again at the next run, so that it makes no
+// difference when the test fills it.
 //
 // Make one with NewPlanGuard for each *gorm.DB. It works with and without the
 // Plugin of this package, before or after it. It is safe for concurrent use.
@@ -108,9 +108,8 @@ type PlanGuard struct {
 
 var _ gorm.Plugin = (*PlanGuard)(nil)
 
-// NewPlanGuard returns a guard that reports to t until the test ends. A config
-// that makes no sense, an exception without a reason above all, comes back as
-// an error of db.Use.
+// NewPlanGuard returns a guard that reports to t until the test ends. An
+// invalid config, such as an exception without a reason, is reported by db.Use.
 func NewPlanGuard(t PlanReporter, cfg PlanGuardConfig) *PlanGuard {
 	g := &PlanGuard{cfg: cfg.withDefaults(), report: t}
 	g.record.used = make([]bool, len(cfg.Allow))
@@ -134,7 +133,7 @@ func (g *PlanGuard) Initialize(db *gorm.DB) error {
 		return fmt.Errorf("find the driver of the database: %w", err)
 	}
 	g.driver = opened.Driver()
-	// Right behind the statement, while its transaction still stands.
+	// Right after the statement, while its transaction still stands.
 	calls := db.Callback()
 	err = errors.Join(
 		calls.Create().After("gorm:create").Before("gorm:save_after_associations").Register("flashstore:plan_guard", g.after),

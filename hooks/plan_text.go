@@ -40,7 +40,7 @@ func init() {
 	}
 }
 
-// endsCondition are the words behind a WHERE or an ON.
+// endsCondition are the words that end the condition of a WHERE or an ON.
 var endsCondition = map[string]bool{
 	"WHERE": true, "GROUP": true, "ORDER": true, "HAVING": true, "LIMIT": true, "UNION": true, "EXCEPT": true,
 	"INTERSECT": true, "WINDOW": true, "RETURNING": true, "JOIN": true, "LEFT": true, "RIGHT": true, "FULL": true,

@@ -22,7 +22,7 @@ var (
 	// ErrForeignPool means that the connections were made elsewhere, where
 	// they could not be given their pragmas.
 	ErrForeignPool = errors.New("hooks cannot set the pragmas of connections it did not open: " +
-		"give the path, gorm.Open(sqlite.Open(path)), in place of sqlite.Config{Conn: …}")
+		"give the path, gorm.Open(sqlite.Open(path)), instead of sqlite.Config{Conn: …}")
 	// ErrForeignDriver means that the connections are not mattn's.
 	ErrForeignDriver = errors.New("hooks needs github.com/mattn/go-sqlite3: leave sqlite.Config.DriverName empty, " +
 		"or register a *sqlite3.SQLiteDriver under that name")
@@ -45,8 +45,7 @@ type Plugin struct {
 
 var _ gorm.Plugin = (*Plugin)(nil)
 
-// New returns the plugin. A Config that makes no sense comes back as an error
-// of db.Use.
+// New returns the plugin. An invalid Config is reported by db.Use.
 func New(cfg Config) *Plugin {
 	return &Plugin{cfg: cfg.withDefaults(), doctor: doctor{probe: realProbe}}
 }
@@ -54,11 +53,11 @@ func New(cfg Config) *Plugin {
 // Name returns the plugin's name.
 func (p *Plugin) Name() string { return Name }
 
-// Initialize opens the plugin's own connections and puts them in the place of
-// those that GORM opened, which it closes: call db.Use right after gorm.Open,
-// on the *gorm.DB that it returned and not on a session of it. A database in
-// danger is refused with a *RefusedError, and lesser findings are logged. After
-// an error, db is as it was. It is called by db.Use.
+// Initialize opens the plugin's own connections and puts them in place of those
+// that GORM opened, which it closes: call db.Use right after gorm.Open, on the
+// *gorm.DB that it returned and not on a session of it. A database in danger is
+// refused with a *RefusedError, and lesser findings are logged. After an error,
+// db is as it was. It is called by db.Use.
 func (p *Plugin) Initialize(db *gorm.DB) error {
 	if !p.inUse.CompareAndSwap(false, true) {
 		return ErrInUse
@@ -115,10 +114,10 @@ func (p *Plugin) Close() error {
 	return p.pool.Close()
 }
 
-// WithWriter runs fn alone on the connection that writes: after waiting for
-// the lane under ctx, outside of any transaction. Maintenance that no
-// transaction can hold (VACUUM) is done so. On a database without the plugin
-// it is a connection of db.DB() like any other.
+// WithWriter runs fn alone on the connection that writes: after waiting for the
+// lane under ctx, outside any transaction. It is for maintenance that cannot
+// run in a transaction (VACUUM). On a database without the plugin it is a
+// connection of db.DB() like any other.
 func WithWriter(ctx context.Context, db *gorm.DB, fn func(conn *sql.Conn) error) (err error) {
 	from, err := db.DB()
 	if err != nil {
@@ -140,8 +139,8 @@ func WithWriter(ctx context.Context, db *gorm.DB, fn func(conn *sql.Conn) error)
 	return fn(conn)
 }
 
-// openedByGORM returns the connections that gorm.Open made, if they are such
-// that the plugin can make its own like them.
+// openedByGORM returns the connections that gorm.Open made, if the plugin can
+// make its own like them.
 func openedByGORM(db *gorm.DB) (*sql.DB, error) {
 	dialector, ok := db.Dialector.(*sqlite.Dialector)
 	if !ok {

@@ -13,8 +13,8 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// PragmaError says that a connection did not take a pragma. It comes out of
-// db.Use, or out of the first statement on a new connection.
+// PragmaError says that a pragma did not take effect on a connection. It is
+// returned by db.Use, or by the first statement on a new connection.
 type PragmaError struct {
 	Pragma string // its name
 	Want   string // the value that was asked for
@@ -26,7 +26,7 @@ func (e *PragmaError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("set PRAGMA %s=%s: %v", e.Pragma, e.Want, e.Err)
 	}
-	return fmt.Sprintf("PRAGMA %s did not take: it is %q after it was set to %q; "+
+	return fmt.Sprintf("PRAGMA %s did not take effect: it is %q after it was set to %q; "+
 		"check that the file is writable and no other program holds it in another mode", e.Pragma, e.Got, e.Want)
 }
 
@@ -77,8 +77,8 @@ func (c Config) busyTimeout(r role) time.Duration {
 }
 
 // autocheckpoint is the length of the log, in pages, at which SQLite makes a
-// checkpoint of its own on a connection of that role. The writer's are made
-// behind it.
+// checkpoint of its own on a connection of that role. For the writer the plugin
+// makes them.
 func (c Config) autocheckpoint(r role) int {
 	if c.ExternalCheckpointer || r == writer && canAskLog {
 		return 0

@@ -8,16 +8,16 @@ import (
 	"gorm.io/gorm"
 )
 
-// ErrRebuildInTransaction is returned by GORM's migrator, AutoMigrate among
-// it, where it would rebuild a table inside of a transaction with foreign keys
-// on: the DROP TABLE of a rebuild deletes every row that refers to the table,
-// and SQLite cannot switch foreign keys off in a transaction. Nothing is
-// changed by the refused step.
-var ErrRebuildInTransaction = errors.New("GORM would rebuild a table inside of a transaction, " +
+// ErrRebuildInTransaction is returned by GORM's migrator, AutoMigrate included,
+// where it would rebuild a table inside a transaction with foreign keys on: the
+// DROP TABLE of a rebuild deletes every row that refers to the table, and
+// SQLite cannot switch foreign keys off in a transaction. The refused step
+// changes nothing.
+var ErrRebuildInTransaction = errors.New("GORM would rebuild a table inside a transaction, " +
 	"which deletes the rows that refer to it: run the migration outside of db.Transaction and db.Begin " +
 	"(each rebuild is a transaction of its own), or write it in SQL")
 
-// RebuildError says why a table's rebuild was taken back. Nothing of it is
+// RebuildError says why a table's rebuild was rolled back. Nothing of it is
 // stored.
 type RebuildError struct {
 	Table string // the table to be rebuilt
@@ -25,7 +25,7 @@ type RebuildError struct {
 }
 
 func (e *RebuildError) Error() string {
-	return fmt.Sprintf("the rebuild of table %q was taken back, nothing is changed: %v", e.Table, e.Err)
+	return fmt.Sprintf("the rebuild of table %q was rolled back, nothing is changed: %v", e.Table, e.Err)
 }
 
 func (e *RebuildError) Unwrap() error { return e.Err }
@@ -127,7 +127,7 @@ func (m migrator) rebuild(value any, c change) error {
 	if err := refuseEnforced(m.DB); err != nil {
 		return err
 	}
-	// The caller has switched foreign keys off by himself.
+	// The caller has switched foreign keys off.
 	return m.DB.Transaction(func(tx *gorm.DB) error { return guarded(tx, false) })
 }
 

@@ -11,7 +11,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// guard holds a rebuild of one table in a transaction against what there was
+// guard compares a rebuild of one table in a transaction with what there was
 // before, as www.sqlite.org/lang_altertable.html ("Making Other Kinds Of Table
 // Schema Changes") asks for.
 type guard struct {

@@ -8,11 +8,11 @@ import (
 )
 
 // ErrNoPlugin means that the *gorm.DB does not have the hooks plugin in use.
-var ErrNoPlugin = errors.New("the hooks plugin is not in use: db.Use(hooks.New(hooks.Config{}))")
+var ErrNoPlugin = errors.New("the hooks plugin is not in use: call db.Use(hooks.New(hooks.Config{}))")
 
 // RefuseWrites makes every write through GORM that has not begun yet fail with
-// because, which should be a typed error that says what to do; nil ends it.
-// Reads, transactions that have begun, and WithWriter go on. It is how
+// the error because, which should be a typed one that says what to do; nil ends
+// it. Reads, transactions that have begun, and WithWriter go on. It is how
 // maintenance.Guard stops writers before the log has taken all of the disk.
 func RefuseWrites(db *gorm.DB, because error) error {
 	p, ok := db.Plugins[Name].(*Plugin)

@@ -33,7 +33,7 @@ type reserve struct {
 	now   func() time.Time
 
 	mu    sync.Mutex
-	until time.Time // when the last answer ends to hold
+	until time.Time // how long the last answer holds
 }
 
 // newReserve returns the reserve of the database at path, nil where there is
@@ -70,7 +70,7 @@ func (r *reserve) check() error {
 }
 
 // roomFor checks the reserve for a statement outside of the transactions that
-// the plugin begins. What a caller of WithWriter does in one that it began by
+// the plugin begins. What a caller of WithWriter does in one that it began as
 // text is its own affair, and pragmas go on: they give space back.
 func (c *writerConn) roomFor(query string) error {
 	err := c.room.check()

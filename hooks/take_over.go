@@ -3,8 +3,8 @@ package hooks
 import "gorm.io/gorm"
 
 // TakeOver says that the calling goroutine goes on with tx, which another one
-// has begun: it is named from now on as the one that holds the writer, and told
-// when it waits for itself. It is for those who hand a transaction from
+// has begun: from now on it is named as the one that holds the writer, and told
+// when it waits for itself. It is for code that hands a transaction from
 // goroutine to goroutine, as package writequeue does; one at a time may use it.
 func TakeOver(tx *gorm.DB) {
 	if begun := beganThrough(tx); begun != nil && begun.ticket != nil && !begun.ticket.left.Load() && !begun.ticket.lane.isMine() {

@@ -7,11 +7,11 @@ import (
 )
 
 // ErrTransactionControl is returned for BEGIN, COMMIT, ROLLBACK, SAVEPOINT and
-// RELEASE sent as text outside of a transaction: on a pool they would begin on
-// one connection and end on another. It is returned for COMMIT, END and ROLLBACK
-// as text inside of a writing transaction, too: what follows would be stored at
-// once, whatever becomes of the transaction. Nothing was run.
-var ErrTransactionControl = errors.New("transaction control sent as text: " +
+// RELEASE sent as text outside a transaction: on a pool they would begin on one
+// connection and end on another. It is returned for COMMIT, END and ROLLBACK as
+// text inside a writing transaction, too: what follows would be stored at once,
+// whatever becomes of the transaction. Nothing was run.
+var ErrTransactionControl = errors.New("transaction control was sent as text: " +
 	"use db.Transaction, db.Begin or hooks.Transaction, and end what was begun so with its own Commit or Rollback")
 
 var transactionControl = map[string]bool{
@@ -101,7 +101,7 @@ func setsPragma(query string) bool {
 }
 
 // isScript reports whether query holds more than one statement, or might: a
-// semicolon, not of a text or a comment, with anything but space behind it.
+// semicolon, outside strings and comments, that anything but space follows.
 func isScript(query string) bool {
 	if !strings.Contains(query, ";") {
 		return false

@@ -11,7 +11,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// attempts is how often Transaction runs a function at the most.
+// attempts is how often, at most, Transaction runs a function.
 const attempts = 10
 
 // retryMost bounds the pause between two runs.
@@ -25,8 +25,8 @@ const retryMost = 100 * time.Millisecond
 // change anything but the database before it has returned for good (S29).
 //
 // With &sql.TxOptions{ReadOnly: true} it is a snapshot for reading that waits
-// for nobody. Inside of a transaction fn runs once, in a savepoint: the whole
-// can be run again only from outside.
+// for nobody. Inside a transaction fn runs once, in a savepoint: only from
+// outside can the whole be run again.
 func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, opts ...*sql.TxOptions) error {
 	db = db.WithContext(ctx)
 	if InTransaction(db) {
@@ -49,7 +49,7 @@ func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, o
 	}
 }
 
-// InTransaction reports whether db is inside of a transaction.
+// InTransaction reports whether db is inside a transaction.
 func InTransaction(db *gorm.DB) bool {
 	_, ok := db.Statement.ConnPool.(gorm.TxCommitter)
 	return ok

@@ -73,11 +73,11 @@ const (
 	watchProcesses                 = 1 // others than this one
 )
 
-// Advise says from the database's own figures whether SQLite still serves
-// (S69, S70): its size, how fast its log of writes grows, the processes that
-// have the file open, the write-ahead log, and the file system. It changes
-// nothing. The log is read as a whole, which takes a second for some millions
-// of rows; with a zero WriteLog there is no word of the rate.
+// Advise says from the database's own figures whether SQLite still serves (S69,
+// S70): its size, how fast its log of writes grows, the processes that have the
+// file open, the write-ahead log, and the file system. It changes nothing. The
+// log of writes is read as a whole, which takes a second for a few million
+// rows; a zero WriteLog leaves the rate out.
 func Advise(ctx context.Context, db *gorm.DB, log WriteLog) (Advices, error) {
 	advices, err := advise(ctx, db, log)
 	if err != nil {
@@ -158,7 +158,7 @@ func (f Figures) judgeSize() Advice {
 		a.Do = "move to PostgreSQL: backups and VACUUM of a file beyond 10 GB take long"
 	case f.DatabaseBytes >= watchBytes:
 		a.Verdict = Watch
-		a.Do = "plan the move to PostgreSQL before it has 10 GB"
+		a.Do = "plan the move to PostgreSQL before it reaches 10 GB"
 	}
 	return a
 }
@@ -171,7 +171,7 @@ func (f Figures) judgeLog() Advice {
 		a.Do = "open it once with the hooks plugin: without a write-ahead log readers and the writer wait for each other"
 	case f.WALBytes >= watchWALBytes:
 		a.Verdict = Watch
-		a.Do = "look for a reader that never ends: it keeps checkpoints from starting the log anew"
+		a.Do = "look for a reader that never ends: it keeps checkpoints from starting the log over"
 	}
 	return a
 }
@@ -183,7 +183,7 @@ func (f Figures) judgeProcesses() Advice {
 		a.What = "how many processes have the file open is not known on this system"
 	case f.OtherProcesses > watchProcesses:
 		a.Verdict = Watch
-		a.Do = "let one process write: writers of several have no order among them; if they are to be many, or on several machines, move to PostgreSQL"
+		a.Do = "let one process write: writers of several are not queued in order; if there are to be many, or on several machines, move to PostgreSQL"
 	}
 	return a
 }
@@ -199,7 +199,7 @@ func (f Figures) judgeWrites() Advice {
 		a.Do = "move to PostgreSQL: this is more than one writer keeps up with for hours"
 	case perSecond >= watchPerSecond:
 		a.Verdict = Watch
-		a.Do = "plan the move to PostgreSQL before it is 10,000 a second"
+		a.Do = "plan the move to PostgreSQL before it reaches 10,000 a second"
 	}
 	return a
 }

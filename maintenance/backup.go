@@ -43,8 +43,8 @@ func OnProgress(fn func(Progress)) BackupOption {
 	return func(b *backup) { b.onProgress = fn }
 }
 
-// PagesPerStep sets how many pages are copied between two looks at the
-// context. By default, and with less than 1, they are 1000: some milliseconds.
+// PagesPerStep sets how many pages are copied between two looks at the context.
+// By default, and with n below 1, 1000: a few milliseconds.
 func PagesPerStep(n int) BackupOption {
 	return func(b *backup) {
 		if n > 0 {
@@ -56,18 +56,18 @@ func PagesPerStep(n int) BackupOption {
 // Backup copies the database to path while the application goes on (S59). The
 // copy is the database as one moment saw it, near the call's start. It is a
 // single file in rollback journal mode, so that it can be moved about; the
-// plugin puts it in WAL mode again when it opens it. Its quick_check was run
-// and it is synced to disk before it gets its name.
+// plugin puts it in WAL mode again when it opens it. It has passed quick_check
+// and is synced to disk before it gets its name.
 //
 // A file that exists at path is never overwritten: the error is then
-// fs.ErrExist, as it is where a -wal, -shm or -journal file of that name lies
-// about. Of several backups to one path, one wins. After an error, or when ctx
-// ends, nothing remains. Too little free disk is a *NoSpaceError. The file can
-// be read by its owner only.
+// fs.ErrExist, as it is if a -wal, -shm or -journal file of that name exists.
+// Of several backups to one path, one wins. After an error, or when ctx ends,
+// nothing remains. Too little free disk is a *NoSpaceError. Only its owner can
+// read the file.
 //
 // In WAL mode nobody waits for a backup, but the log grows while it runs: the
-// source is one snapshot, because a backup without one begins again at each
-// write of others (T17). In another mode writers wait until it has copied.
+// source is one snapshot, because a backup without one starts over whenever
+// others write (T17). In other modes writers wait until it has copied.
 func Backup(ctx context.Context, db *gorm.DB, path string, opts ...BackupOption) (BackupResult, error) {
 	start := time.Now()
 	b := &backup{path: path, pagesPerStep: 1000, onProgress: func(Progress) {}}
@@ -182,8 +182,8 @@ const (
 )
 
 // steps copies all pages. Step reports "not done" for BUSY and LOCKED too, and
-// a bare loop would spin (T18): a step that moved nothing is told by the pages
-// that remain.
+// a bare loop would spin (T18): a step that moved nothing is recognised by the
+// pages that remain.
 func (b *backup) steps(ctx context.Context, pages stepper) error {
 	remaining, stalled := -1, 0
 	for {

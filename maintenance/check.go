@@ -13,15 +13,15 @@ import (
 
 // Report is what Check found.
 type Report struct {
-	// Integrity is what integrity_check says, empty when all is well, at the
-	// most 100 lines. Where SQLite cannot read the database at all, it is
-	// SQLite's error.
+	// Integrity is what integrity_check says, at most 100 lines, and empty when
+	// all is well. If SQLite cannot read the database at all, it is SQLite's
+	// error.
 	Integrity []string `json:"integrity"`
 	// ForeignKeys are all rows that refer to a row that is not there.
 	ForeignKeys []ForeignKeyViolation `json:"foreign_keys"`
 	// Findings are what is dangerous or could be better about the settings, the
 	// disk, the file system and the file's permissions, and who else has the
-	// database open. They do not count for OK.
+	// database open. OK ignores them.
 	Findings []Finding `json:"findings"`
 }
 

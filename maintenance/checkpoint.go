@@ -12,7 +12,7 @@ import (
 )
 
 // ErrNotWAL means that the database has no write-ahead log to checkpoint.
-var ErrNotWAL = errors.New("database has no write-ahead log: take the hooks plugin in use, " +
+var ErrNotWAL = errors.New("database has no write-ahead log: use the hooks plugin, " +
 	"or set PRAGMA journal_mode=WAL (a database in memory cannot have one)")
 
 // Mode says how far a checkpoint goes, and whom it holds up on its way.
@@ -27,8 +27,8 @@ const (
 	// Full waits for the writer and for the readers that need the log, and
 	// then moves all of it.
 	Full
-	// Restart is Full, and then waits until nobody reads from the log, so
-	// that the next writer begins it anew.
+	// Restart is Full, and then waits until nobody reads from the log, so that
+	// the next writer starts it over.
 	Restart
 	// Truncate is Restart, and cuts the log's file to nothing (S54).
 	Truncate
@@ -54,14 +54,15 @@ func ParseMode(name string) (Mode, error) {
 			return m, nil
 		}
 	}
-	return 0, fmt.Errorf("checkpoint mode %q is none of %s", name, strings.Join(modeNames[:], ", "))
+	return 0, fmt.Errorf("checkpoint mode %q is not one of %s", name, strings.Join(modeNames[:], ", "))
 }
 
 // CheckpointResult says what a checkpoint did. Success is what was moved, not
 // Busy: under a reader, Passive moves a part and is not busy at all (T14).
 type CheckpointResult struct {
 	// Busy means that somebody was in the way of what the mode asks for: a
-	// reader, the writer, or another checkpoint. Passive knows the last only.
+	// reader, the writer, or another checkpoint. For Passive only the last
+	// counts.
 	Busy bool `json:"busy"`
 	// Log is how many frames (pages, as they were written) the log holds: 0
 	// after a Truncate that was not busy, -1 if another checkpoint was at it.
@@ -71,8 +72,8 @@ type CheckpointResult struct {
 	Moved int `json:"moved_frames"`
 }
 
-// Complete reports whether every frame of the log is in the database. Where
-// it is and Busy is set too, the log could not be begun anew or cut yet.
+// Complete reports whether every frame of the log is in the database. If it is
+// and Busy is set too, the log could not be started over or cut yet.
 func (r CheckpointResult) Complete() bool { return r.Log >= 0 && r.Moved == r.Log }
 
 // holdMost bounds how long a checkpoint waits for others. While it waits it
@@ -81,10 +82,10 @@ func (r CheckpointResult) Complete() bool { return r.Log >= 0 && r.Moved == r.Lo
 // this size.
 const holdMost = 250 * time.Millisecond
 
-// Checkpoint moves the write-ahead log into the database (S54, S55). It runs
-// on a connection of its own and in the modes above Passive waits 250 ms for
-// others at the most, less if ctx ends before; who was in the way is a result,
-// not an error. A database without a log is ErrNotWAL.
+// Checkpoint moves the write-ahead log into the database (S54, S55). It runs on
+// a connection of its own and, in the modes above Passive, waits at most 250 ms
+// for others, less if ctx ends sooner; that somebody was in the way is a
+// result, not an error. A database without a log is ErrNotWAL.
 func Checkpoint(ctx context.Context, db *gorm.DB, mode Mode) (CheckpointResult, error) {
 	var result CheckpointResult
 	err := onOwn(ctx, db, func(conn *sql.Conn) (err error) {
@@ -97,7 +98,7 @@ func Checkpoint(ctx context.Context, db *gorm.DB, mode Mode) (CheckpointResult, 
 	return result, nil
 }
 
-// checkpoint waits for others most at the most.
+// checkpoint waits for others no longer than most.
 func checkpoint(ctx context.Context, conn *sql.Conn, mode Mode, most time.Duration) (r CheckpointResult, err error) {
 	if !mode.valid() {
 		return r, errors.New("no such mode: give maintenance.Passive, Full, Restart or Truncate")

@@ -18,7 +18,7 @@ var (
 		"open the database with gorm.Open(sqlite.Open(path)) of gorm.io/driver/sqlite")
 	// ErrInTransaction means that the *gorm.DB is a transaction. What it has
 	// not committed would be left out, and what it has locked waited for.
-	ErrInTransaction = errors.New("maintenance does not run inside of a transaction: give it the outer *gorm.DB, not tx")
+	ErrInTransaction = errors.New("maintenance does not run inside a transaction: give it the outer *gorm.DB, not tx")
 )
 
 // usable refuses a database that no function here can work on.
@@ -100,8 +100,8 @@ func rollback(ctx context.Context, conn *sql.Conn) {
 	}
 }
 
-// discard closes a connection whose state is not known, or is not what the
-// application set, in place of giving it back. Closing rolls back.
+// discard closes a connection whose state is unknown, or is not what the
+// application set, instead of giving it back. Closing rolls back.
 func discard(conn *sql.Conn) {
 	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 }

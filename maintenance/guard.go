@@ -14,14 +14,14 @@ import (
 	"gorm.io/gorm"
 )
 
-// ErrGuardStopped means that a Guardian was asked to look after its Stop.
+// ErrGuardStopped means that Look was called after Stop.
 var ErrGuardStopped = errors.New("the guardian of the log has been stopped: start another one with maintenance.Guard")
 
 // GuardConfig is what Guard takes. The zero GuardConfig is a good one.
 type GuardConfig struct {
 	// SoftLimit is how long the log gets, in bytes, before the guardian
-	// presses: 1 MiB or more. What the plugin lets it reach of its own accord,
-	// some 56 to 63 MiB, should be below. By default, 64 MiB.
+	// presses: 1 MiB or more. It should be above what the plugin by itself lets
+	// the log reach, some 56 to 63 MiB. By default, 64 MiB.
 	SoftLimit int64
 
 	// HardLimit is how long the log gets, in bytes, before writes are refused.
@@ -32,7 +32,7 @@ type GuardConfig struct {
 	Interval time.Duration
 
 	// Logger is told when the log stays above a limit, and when it is below
-	// again: once, not at each look. By default, slog.Default().
+	// again: once each, not at every look. By default, slog.Default().
 	Logger *slog.Logger
 }
 
@@ -75,12 +75,12 @@ func (c GuardConfig) validate() error {
 // GuardReport is what a look of the guardian found, and did.
 type GuardReport struct {
 	// Bytes is how much of the log is in use, after the press if there was one.
-	// It does not shrink with what is moved into the database, but when the log
-	// begins anew. What a transaction has not committed does not count. Where
-	// SQLite is older than 3.51, it is FileBytes.
+	// It does not shrink with what is moved into the database, only when the
+	// log starts over. What a transaction has not committed does not count.
+	// With SQLite before 3.51, it is FileBytes.
 	Bytes int64 `json:"bytes"`
 	// FileBytes is the size of the log's file: a high-water mark, which a
-	// writer that begins the log anew leaves as it is.
+	// writer that starts the log over leaves as it is.
 	FileBytes int64 `json:"file_bytes"`
 	// Pressed means that the log or its file was above the soft limit, and
 	// checkpoints were made.
@@ -121,23 +121,23 @@ type Guardian struct {
 // Guard starts a goroutine that looks at the log of a database with the hooks
 // plugin, each Interval, until Stop. One is enough for a database.
 //
-// Above the soft limit it presses, first without holding back anybody, then by
-// truncating the log's file, which gives the disk back: there, writers may be
-// held back while readers are waited for, at the most 250 ms in each 5 s, a
-// twentieth of the time, and only where little is left to move. What readers
-// pin no press can move: the log is told of once, with the rows that are open
-// where hooks.Config.TraceRows is on (T16).
+// Above the soft limit it presses: it makes checkpoints, first without holding
+// anybody back, then truncating the log's file, which gives the disk back. That
+// may hold back writers while readers are waited for, at most 250 ms in each 5
+// s, a twentieth of the time, and only if little is left to move. What readers
+// pin, no checkpoint can move: that is logged once, with the rows that are open
+// if hooks.Config.TraceRows is on (T16).
 //
 // Above the hard limit, writes through GORM are refused with a *WALFullError
 // before they begin. Reads go on, and so do transactions that have begun, what
 // is written through db.DB(), and maintenance. Nothing that was acknowledged is
 // lost, and with the first look that finds or brings the log below the hard
-// limit, writes go on, on the same *gorm.DB. The limit is looked at each Interval: give the disk room
-// for what is written meanwhile. A refusal of the application's own
-// (hooks.RefuseWrites) does not go together with a guardian's.
+// limit, writes go on, on the same *gorm.DB. The limit is checked each
+// Interval: give the disk room for what is written meanwhile. An application
+// that has a guardian must not call hooks.RefuseWrites itself.
 //
 // With hooks.Config.ExternalCheckpointer the guardian makes no checkpoint: it
-// looks, tells and refuses.
+// looks, logs and refuses.
 //
 // Without the plugin the error is hooks.ErrNoPlugin; without a log (in memory)
 // it is ErrNotWAL.
@@ -204,9 +204,9 @@ func (g *Guardian) run() {
 	}
 }
 
-// Stop ends the guardian, waits for the look that it is at, and ends a refusal
-// that it began. It may be called more than once. Call it before the database
-// is closed.
+// Stop ends the guardian, waits for the look that is under way, and ends a
+// refusal that the guardian began. It may be called more than once. Call it
+// before the database is closed.
 func (g *Guardian) Stop() {
 	g.end()
 	g.all.Wait()
@@ -216,8 +216,8 @@ func (g *Guardian) Stop() {
 }
 
 // Look does at once, under ctx, what the guardian does each Interval, and
-// returns what it found. It waits where another look is on its way. After Stop
-// the error is ErrGuardStopped.
+// returns what it found. It waits for another look that is under way. After
+// Stop the error is ErrGuardStopped.
 func (g *Guardian) Look(ctx context.Context) (GuardReport, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

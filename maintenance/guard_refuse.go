@@ -83,7 +83,7 @@ func (g *Guardian) tellLimit(r *GuardReport, advice string) {
 	}
 }
 
-// tellFailure tells once that looks fail, and what of.
+// tellFailure tells once that looks fail, and why.
 func (g *Guardian) tellFailure(err error) {
 	if err != nil && g.failed == nil {
 		g.cfg.Logger.Warn("the guardian cannot look after the log", "path", g.path, "err", err)

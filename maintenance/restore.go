@@ -26,15 +26,15 @@ type RestoreResult struct {
 	Duration time.Duration `json:"duration_ns"`
 }
 
-// Restore puts a backup in the place of the database at path, which nobody may
-// have open (S60): stop the application first. The backup is copied beside
-// path, checked and synced before anything is swapped, and stays as it is. The
-// former database is not thrown away: it is moved aside, with what its log
-// held taken in. No log of the former is left beside the new one, which SQLite
-// would play into it (T23).
+// Restore replaces the database at path, which nobody may have open, by a
+// backup (S60): stop the application first. The backup is copied beside path,
+// checked and synced before anything is swapped, and stays as it is. The former
+// database is not thrown away: it is moved aside, with the content of its log
+// moved into it. No log of the former is left beside the new one, which SQLite
+// would replay into it (T23).
 //
-// It returns ErrInUse, where that can be seen, a *NoSpaceError or ErrDamaged;
-// then the database at path is as it was.
+// It returns ErrInUse, as far as that can be seen, a *NoSpaceError or
+// ErrDamaged; then the database at path is as it was.
 func Restore(ctx context.Context, backup, path string) (RestoreResult, error) {
 	start := time.Now()
 	result, err := restore(ctx, backup, path)

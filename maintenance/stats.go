@@ -24,8 +24,8 @@ type Statistics struct {
 	FreePages     int64 `json:"free_pages"` // of these, on the free list
 	// DatabaseBytes is the file's size; in memory, page size times pages.
 	DatabaseBytes int64 `json:"database_bytes"`
-	// WALBytes is the size of the log's file. A checkpoint lets the next
-	// writer begin the log anew and leaves the file as long as it is.
+	// WALBytes is the size of the log's file. A checkpoint lets the next writer
+	// start the log over and leaves the file as long as it is.
 	WALBytes int64 `json:"wal_bytes"`
 	WALPages int64 `json:"wal_pages"` // as many as that file has room for
 
@@ -84,6 +84,8 @@ func connections(db *gorm.DB) (Connections, error) {
 	now := pool.Stats()
 	return Connections{Open: now.OpenConnections, InUse: now.InUse, Waits: now.WaitCount, Wait: now.WaitDuration}, nil
 }
+
+const versionSQL = `SELECT sqlite_version()`
 
 func (s *Statistics) readSettings(ctx context.Context, conn *sql.Conn) error {
 	return errors.Join(

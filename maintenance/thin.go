@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// ThinConfig says which of many backups stay: each that one of the four asks
-// for. The latest of all stays in any case.
+// ThinConfig says which of many backups stay: each that one of the four numbers
+// asks for. The latest of all stays in any case.
 type ThinConfig struct {
-	Latest  int // the latest so many
-	Daily   int // the latest of a day, of so many days that have one
-	Weekly  int // the latest of a week, Monday to Sunday
-	Monthly int // the latest of a calendar month
+	Latest  int // this many of the latest
+	Daily   int // the latest of each of this many days that have one
+	Weekly  int // likewise of weeks, Monday to Sunday
+	Monthly int // likewise of calendar months
 
 	// Zone is where days begin. By default, UTC.
 	Zone *time.Location
 
-	// DryRun has nothing removed.
+	// DryRun removes nothing, and only says what would be.
 	DryRun bool
 }
 
@@ -35,23 +35,24 @@ var ErrThinNothing = errors.New("say which backups stay: give one of Latest, Dai
 type ThinResult struct {
 	Kept    []string `json:"kept"`
 	Removed []string `json:"removed"` // with DryRun, what would be
-	// Skipped are files that are no backups, which stay and do not count.
+	// Skipped are files that are not backups, which stay and do not count.
 	Skipped []string `json:"skipped"`
 	Bytes   int64    `json:"bytes"` // of those that were removed
 }
 
-// Thin removes backups that are not needed any more, among the files that the
-// pattern matches (see filepath.Match), such as "backups/*.db". How old one is,
-// its modification time says, which Backup leaves at the backup's end. Only
-// the backups count, not today's date: where none is made any more, none goes
-// away.
+// Thin removes backups that are no longer needed, among the files that the
+// pattern matches (see filepath.Match), such as "backups/*.db". A backup's age
+// is given by its modification time, which Backup leaves at the backup's end.
+// Only the backups count, not today's date: if no more are made, none is
+// removed.
 //
 // A file is a backup if it is a SQLite database in rollback journal mode, as
-// Backup makes them, with no file of SQLite's beside it: a database in WAL mode,
-// which an application may have open, stays, and so does what is no database.
+// Backup makes them, with no file of SQLite's beside it: a database in WAL
+// mode, which an application may have open, stays, and so does what is not a
+// database.
 //
 // After an error the result says what was removed; Thin may be run again at any
-// time. Of several at once each removes what it can, and it is no error where
+// time. If several run at once, each removes what it can, and it is no error if
 // another one was first.
 func Thin(pattern string, cfg ThinConfig) (result ThinResult, err error) {
 	if min(cfg.Latest, cfg.Daily, cfg.Weekly, cfg.Monthly) < 0 || max(cfg.Latest, cfg.Daily, cfg.Weekly, cfg.Monthly) == 0 {

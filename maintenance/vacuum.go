@@ -28,16 +28,16 @@ type VacuumResult struct {
 	Checkpoint CheckpointResult `json:"checkpoint"`
 }
 
-// Vacuum writes the whole database anew, without its free pages, and then
-// truncates the log (S58, T19). A file whose auto_vacuum is off gets
-// INCREMENTAL by it, which no setting alone can do (S56, T2).
+// Vacuum rewrites the whole database without its free pages, and then truncates
+// the log (S58, T19). It sets a file whose auto_vacuum is off to INCREMENTAL,
+// which no setting alone can do (S56, T2).
 //
 // It is for a quiet hour: nobody writes while it runs. It needs twice the
-// database's size of free disk, or returns a *NoSpaceError and does nothing;
-// a copy of the database is made in SQLite's temporary directory (see
-// SQLITE_TMPDIR), the rest stands beside the file. After an error the database
-// is as it was, unless the result's AfterBytes are set: then only the log is
-// left to truncate.
+// database's size of free disk, or returns a *NoSpaceError and does nothing; a
+// copy of the database is made in SQLite's temporary directory (see
+// SQLITE_TMPDIR), the rest is beside the file. After an error the database is
+// as it was, unless the result's AfterBytes are set: then only the log is left
+// to truncate.
 func Vacuum(ctx context.Context, db *gorm.DB) (VacuumResult, error) {
 	start := time.Now()
 	result, err := vacuum(ctx, db, freeSpace)
@@ -115,8 +115,9 @@ func copyOnDisk(ctx context.Context, conn *sql.Conn) (giveBack func(), err error
 // IncrementalVacuum takes up to pages pages off the free list and out of the
 // database (S57), all of them if pages is 0 or less, and returns how many. It
 // is one transaction of the writer, and others wait for it: 1000 pages are a
-// good measure for a call each night. In WAL mode the file gets shorter with the next checkpoint.
-// A file whose auto_vacuum is off cannot do it: ErrNoAutoVacuum.
+// good measure for a nightly call. In WAL mode the file gets shorter with the
+// next checkpoint. For a file whose auto_vacuum is off it returns
+// ErrNoAutoVacuum.
 func IncrementalVacuum(ctx context.Context, db *gorm.DB, pages int) (freed int, err error) {
 	err = onWriter(ctx, db, func(conn *sql.Conn) error {
 		return inTransaction(ctx, conn, beginWrite, func() (err error) {
@@ -152,8 +153,8 @@ const optimizeSQL = "PRAGMA optimize=0x1fffe"
 
 // Optimize renews the planner's statistics of those tables that have grown or
 // shrunk a lot since they were taken last, on the connection that writes. It
-// looks at a sample of each index, so that it is quick; run it each day, and
-// after a large import.
+// samples each index, and so is quick; run it each day, and after a large
+// import.
 func Optimize(ctx context.Context, db *gorm.DB) error {
 	err := onWriter(ctx, db, func(conn *sql.Conn) error { return readToEnd(ctx, conn, optimizeSQL) })
 	if err != nil {

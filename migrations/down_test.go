@@ -92,7 +92,7 @@ func TestT12_RowsOfOtherTables(t *testing.T) {
 			}
 			for _, table := range []string{
 				"shop_items", "inventory", "loadouts", "coin_ledger",
-				"archive_horizons", pick(at, "archive_files", "answer_archive"), "answers_set_aside", "board_ranges",
+				"archive_horizons", pick(at, "archive_files", "answer_archive"), "answers_set_aside", "board_ranges", "board_moves",
 			} {
 				delete(want, table)
 			}

@@ -29,7 +29,7 @@ const (
 )
 
 // history are all of them, in their order.
-var history = []string{practice, shop, "0003_archive", "0004_set_aside", "0005_search", "0006_board_ranges", "0007_versions"}
+var history = []string{practice, shop, "0003_archive", "0004_set_aside", "0005_search", "0006_board_ranges", "0007_versions", "0008_board_moves"}
 
 var (
 	none     = migrations.Config{}

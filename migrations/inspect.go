@@ -13,7 +13,7 @@ import (
 	"github.com/flashstore/flashstore/hooks"
 )
 
-// SchemaError says that a table of one of our names is not ours, or that the
+// SchemaError says that a table with one of our names is not ours, or that the
 // database is newer than this program. Nothing was changed.
 type SchemaError struct {
 	Table  string // its name, with the prefix
@@ -22,7 +22,7 @@ type SchemaError struct {
 
 func (e *SchemaError) Error() string {
 	return fmt.Sprintf("table %q %s; nothing was changed: if it is another program's, "+
-		"set TablePrefix so that ours have names of their own", e.Table, e.Reason)
+		"set TablePrefix, so that flashstore's tables get other names", e.Table, e.Reason)
 }
 
 // inspection is what a look at the database found.
@@ -112,7 +112,7 @@ func compare(ours []string, want, there map[string]string) error {
 		columns, expected := want[name]
 		switch {
 		case exists && !expected:
-			return &SchemaError{name, "is there already and was not made by flashstore (it has " + got + ")"}
+			return &SchemaError{name, "exists already and was not made by flashstore (it has " + got + ")"}
 		case expected && !exists && !strings.HasSuffix(name, "schema_migrations"):
 			return &SchemaError{name, "is missing, though its migration is recorded as applied"}
 		case exists && got != columns:

@@ -21,10 +21,10 @@ type Config struct {
 	TablePrefix string
 }
 
-// Validate refuses, with a *PrefixError, a prefix that is no part of a name.
-// Every function of this package does it first, and then refuses one that is
-// too long for the database: PostgreSQL's names have at most 63 bytes, which
-// leaves 28 for the prefix. SQLite has no limit.
+// Validate refuses, with a *PrefixError, a prefix that cannot be part of a
+// name. Every function of this package calls it first, and then refuses a
+// prefix that is too long for the database: PostgreSQL's names have at most 63
+// bytes, which leaves 28 for the prefix. SQLite has no limit.
 func (c Config) Validate() error {
 	if !validPrefix.MatchString(c.TablePrefix) || strings.HasPrefix(c.TablePrefix, "sqlite_") {
 		return &PrefixError{c.TablePrefix, "give lower-case letters, digits and underscores, " +
@@ -84,9 +84,9 @@ func Up(ctx context.Context, db *gorm.DB, cfg Config) (Result, error) {
 
 // Down rolls back the latest steps migrations, or all of them when steps is
 // 0 or less, and with them every row of their tables. Rows of the application's
-// own that refer to those stop it, or go with them where their foreign key says
-// ON DELETE CASCADE; on PostgreSQL such a foreign key stops it, rows or none.
-// All of it is done or nothing.
+// own that refer to those stop it, or go with them if their foreign key says ON
+// DELETE CASCADE; on PostgreSQL such a foreign key stops it, with or without
+// rows. All of it is done or nothing.
 func Down(ctx context.Context, db *gorm.DB, cfg Config, steps int) (Result, error) {
 	return change(ctx, db, cfg, "migrate down", func(m *runner) error {
 		applied := len(m.found.applied)
@@ -119,8 +119,8 @@ func Status(ctx context.Context, db *gorm.DB, cfg Config) ([]State, error) {
 	return states, nil
 }
 
-// Check returns nil when the database is up to date, ErrPending when it could
-// be, and a *SchemaError when it is not ours. It changes nothing.
+// Check returns nil when the database is up to date, ErrPending when migrations
+// are pending, and a *SchemaError when it is not ours. It changes nothing.
 func Check(ctx context.Context, db *gorm.DB, cfg Config) error {
 	states, err := Status(ctx, db, cfg)
 	if err != nil {

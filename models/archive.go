@@ -10,8 +10,8 @@ type ArchivedAnswer AnswerEvent
 // TableName returns the table's name without prefix.
 func (ArchivedAnswer) TableName() string { return "answer_archive" }
 
-// ArchiveHorizon says how far a user's answers are in the archive: those of
-// smaller ids were moved, but for what came late and is still in the log.
+// ArchiveHorizon says how far a user's answers are in the archive: those with
+// smaller ids were moved, except for what came late and is still in the log.
 type ArchiveHorizon struct {
 	UserID   int64     `gorm:"column:user_id;primaryKey;autoIncrement:false" json:"user_id"`
 	BeforeID ID        `gorm:"column:before_id" json:"before_id"`
@@ -22,8 +22,8 @@ type ArchiveHorizon struct {
 // TableName returns the table's name without prefix.
 func (ArchiveHorizon) TableName() string { return "archive_horizons" }
 
-// ArchiveFile names the file that has the archived answers of a database of
-// SQLite's: the file has the same row. PostgreSQL has no such table.
+// ArchiveFile identifies the file that has the archived answers of a SQLite
+// database: the file has the same row. PostgreSQL has no such table.
 type ArchiveFile struct {
 	ID     ID        `gorm:"column:id;primaryKey" json:"id"`
 	MadeAt time.Time `gorm:"column:made_at;serializer:flashstore_millis;autoCreateTime:false" json:"made_at"`

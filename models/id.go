@@ -84,5 +84,5 @@ func (id *ID) Scan(value any) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("read an id from the database: %v of type %T is none", value, value)
+	return fmt.Errorf("read an id from the database: %v of type %T is not one", value, value)
 }

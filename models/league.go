@@ -32,7 +32,7 @@ type LeagueParticipant struct {
 	UserID   int64 `gorm:"column:user_id;primaryKey;autoIncrement:false" json:"user_id"`
 	WeeklyXP int64 `gorm:"column:weekly_xp" json:"weekly_xp"`
 	// ReachedAt is the end of the latest session that added XP, or the
-	// season's start where none did. Who was there first ranks first.
+	// season's start where none did. Whoever was there first ranks first.
 	ReachedAt time.Time `gorm:"column:reached_at;serializer:flashstore_millis" json:"reached_at"`
 }
 
@@ -40,9 +40,9 @@ type LeagueParticipant struct {
 func (LeagueParticipant) TableName() string { return "league_participants" }
 
 // BoardRange is a range of neighbouring places of a board and the number of
-// players who stand in it, from which the store works out a rank. SQLite keeps
-// the ranges by itself as places change; PostgreSQL has none. They say nothing
-// that the participants do not.
+// players who stand in it, from which the store works out a rank. The database
+// itself keeps the ranges as places change; on PostgreSQL together with
+// BoardMove. They say nothing that the participants do not.
 type BoardRange struct {
 	SeasonID int64 `gorm:"column:season_id;primaryKey;autoIncrement:false" json:"season_id"`
 	LeagueID int64 `gorm:"column:league_id;primaryKey;autoIncrement:false" json:"league_id"`
@@ -56,6 +56,22 @@ type BoardRange struct {
 
 // TableName returns the table's name without prefix.
 func (BoardRange) TableName() string { return "board_ranges" }
+
+// BoardMove is a place of a board that was taken or left and that no range
+// counts yet. PostgreSQL notes them, and the store adds them to their ranges; on
+// SQLite there are none.
+type BoardMove struct {
+	SeasonID  int64     `gorm:"column:season_id;primaryKey;autoIncrement:false" json:"season_id"`
+	LeagueID  int64     `gorm:"column:league_id;primaryKey;autoIncrement:false" json:"league_id"`
+	MinusXP   int64     `gorm:"column:minus_xp;primaryKey;autoIncrement:false" json:"minus_xp"` // as a range has it
+	ReachedAt time.Time `gorm:"column:reached_at;primaryKey;autoIncrement:false;serializer:flashstore_millis" json:"reached_at"`
+	OfUser    int64     `gorm:"column:of_user;primaryKey;autoIncrement:false" json:"of_user"`
+	ID        int64     `gorm:"column:id;primaryKey" json:"id"` // tells moves of one place apart; the database numbers them
+	Players   int64     `gorm:"column:players" json:"players"`  // 1: taken, -1: left
+}
+
+// TableName returns the table's name without prefix.
+func (BoardMove) TableName() string { return "board_moves" }
 
 // SeasonResult is what a settled season brought a user.
 type SeasonResult struct {

@@ -56,14 +56,14 @@ func (l *Level) Scan(value any) error {
 	case string: // PostgreSQL's numeric
 		return l.UnmarshalJSON([]byte(v))
 	}
-	return fmt.Errorf("read a level from the database: %v of type %T is none", value, value)
+	return fmt.Errorf("read a level from the database: %v of type %T is not one", value, value)
 }
 
 // set takes a number, to the nearest hundredth.
 func (l *Level) set(number float64) error {
 	hundredths := math.Round(number * float64(LevelStep))
 	if math.IsNaN(hundredths) || hundredths < math.MinInt16 || hundredths > math.MaxInt16 {
-		return fmt.Errorf("read a level: %v is none", number)
+		return fmt.Errorf("read a level: %v is not one", number)
 	}
 	*l = Level(hundredths)
 	return nil

@@ -34,7 +34,7 @@ func (millis) Scan(ctx context.Context, field *schema.Field, dst reflect.Value, 
 			target.Set(reflect.ValueOf(t))
 		}
 	default:
-		return fmt.Errorf("read column %s: %v of type %T is no time in milliseconds since 1970", field.DBName, value, value)
+		return fmt.Errorf("read column %s: %v of type %T is not a time in milliseconds since 1970", field.DBName, value, value)
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (millis) Value(_ context.Context, field *schema.Field, _ reflect.Value, val
 		}
 		return t.UnixMilli(), nil
 	}
-	return nil, fmt.Errorf("write column %s: %T is no time", field.DBName, value)
+	return nil, fmt.Errorf("write column %s: %T is not a time", field.DBName, value)
 }
 
 // nullable stores an empty string as NULL, so that a unique column may be
@@ -68,7 +68,7 @@ func (nullable) Scan(ctx context.Context, field *schema.Field, dst reflect.Value
 	case []byte:
 		target.SetString(string(v))
 	default:
-		return fmt.Errorf("read column %s: %T is no text", field.DBName, value)
+		return fmt.Errorf("read column %s: %T is not text", field.DBName, value)
 	}
 	return nil
 }

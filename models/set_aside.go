@@ -2,8 +2,7 @@ package models
 
 import "time"
 
-// SetAsideAnswer is an answer that was not plausible: kept, and no part of the
-// log.
+// SetAsideAnswer is an implausible answer: kept, but not a part of the log.
 type SetAsideAnswer struct {
 	AnswerEvent
 	Reason      string    `gorm:"column:reason" json:"reason"`

@@ -36,8 +36,9 @@ type SingleAnswer struct {
 type AppendReceipt struct {
 	Booked   int `json:"booked"`
 	Repeated int `json:"repeated"` // booked before, under the same id with the same content
-	// SetAside are those that are not booked, for the rules' Plausibility now
-	// or when they came first. The three are together what was given.
+	// SetAside counts those that are not booked because the rules' Plausibility
+	// refuses them, or did when they first came. The three add up to what was
+	// given.
 	SetAside int `json:"set_aside"`
 }
 
@@ -46,7 +47,7 @@ type AppendReceipt struct {
 // Submit books them once. It returns ErrNotFound when there is no such user,
 // an *InvalidError for a bad answer, and ErrConflict when an id was booked
 // with other content; then nothing is booked. Answers that the rules'
-// Plausibility does not take are set aside, under their ids as well.
+// Plausibility refuses are set aside, under their ids as well.
 func (s *Answers) Append(ctx context.Context, userID int64, answers ...SingleAnswer) (receipt AppendReceipt, err error) {
 	u := s.engine.now()
 	events, err := u.singleEvents(userID, answers)
@@ -63,14 +64,14 @@ type RecentOption func(*recent)
 // recent are the options of Recent.
 type recent struct{ archived bool }
 
-// WithArchived has Recent go on into the archive. Where answers of the user are
-// there and cannot be read, it returns an *ArchiveError. By default, it returns
-// what is in the log.
+// WithArchived makes Recent read on in the archive. If the user has answers
+// there that cannot be read, it returns an *ArchiveError. By default, Recent
+// reads the log alone.
 func WithArchived() RecentOption { return func(r *recent) { r.archived = true } }
 
-// Recent returns up to limit answers of a user, the latest first by their
-// ids. By default, with a limit of 0, 50; at the most 1000. Those that Archive
-// has moved are left out, unless WithArchived asks for them.
+// Recent returns up to limit answers of a user, the latest first by their ids.
+// A limit of 0 means 50; the most is 1000. Those that Archive has moved are
+// left out, unless WithArchived asks for them.
 func (s *Answers) Recent(ctx context.Context, userID int64, limit int, options ...RecentOption) (answers []models.AnswerEvent, err error) {
 	limit, err = pageSize("limit", limit)
 	if err != nil {
@@ -132,8 +133,8 @@ INSERT INTO {answer_events}
   (`+answerColumns+`)`, answerTypes, `
 ON CONFLICT DO NOTHING`)
 
-// answerValues are answers' columns in their order, one answer behind the
-// other.
+// answerValues returns the columns of answers in their order, one answer after
+// the other.
 func answerValues(events []models.AnswerEvent) []any {
 	args := make([]any, 0, len(events)*insertAnswers.columns)
 	for _, e := range events {
@@ -150,7 +151,7 @@ func appendAnswer(args []any, e models.AnswerEvent) []any {
 // singleEvents checks single answers and returns them as rows.
 func (u *unit) singleEvents(userID int64, answers []SingleAnswer) ([]models.AnswerEvent, error) {
 	if len(answers) == 0 {
-		return nil, invalid("answers", "are none: give one or more")
+		return nil, invalid("answers", "is empty: give one or more")
 	}
 	events := make([]models.AnswerEvent, 0, len(answers))
 	for i, a := range answers {

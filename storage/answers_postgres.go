@@ -14,13 +14,13 @@ import (
 )
 
 // On PostgreSQL round trips and a transaction's beginning and end cost as much
-// as the rows of an answer. Answers alone, of which nothing has to be read
-// before, are therefore written in one statement, which is a transaction of its
-// own. It locks their users first, for these are counted before a row is
+// as the rows of an answer. Answers alone, for which nothing has to be read
+// first, are therefore written in one statement, which is a transaction of its
+// own. It locks their users first, because these are counted before a row is
 // written; what others have committed meanwhile it does not see, but its
-// constraints do. It fails, and has written nothing, on an answer that is there,
-// on one that comes behind a later one to its fact, and on a user who is not
-// there: then they are booked step by step.
+// constraints do. It fails, having written nothing, on an answer that is there
+// already, on one that arrives after a later one to its fact, and on a user who
+// is not there: then they are booked step by step.
 
 // appendAtOnce is the statement. Its variables are the users and, column by
 // column, the answers with what each adds to its level.

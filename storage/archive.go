@@ -10,18 +10,18 @@ import (
 )
 
 // archiveQuiet is how old an answer must be to be moved, by the time in its id.
-// Who books a younger one need not ask whether it was moved before: half of it
-// is for clocks that differ.
+// Whoever books a younger one need not ask whether it was moved before: half of
+// the time allows for clocks that differ.
 const archiveQuiet = 24 * time.Hour
 
 // ArchiveResult says what a call of Archive did.
 type ArchiveResult struct {
-	Before  time.Time `json:"before"`  // answers of before this time, by their ids, were to be moved
+	Before  time.Time `json:"before"`  // answers given before this time, by their ids, were to be moved
 	Users   int64     `json:"users"`   // whose answers were moved
 	Answers int64     `json:"answers"` // that were moved
-	// Removed is how many answers of users who are not there any more were
-	// still in the file: an Erase was interrupted, or users were deleted past
-	// the store.
+	// Removed is how many answers of users who no longer exist were still in
+	// the file: an Erase was interrupted, or users were deleted without the
+	// store.
 	Removed  int64         `json:"removed"`
 	Duration time.Duration `json:"duration_ns"`
 }
@@ -29,30 +29,30 @@ type ArchiveResult struct {
 // ArchiveOption changes what one call of Archive does.
 type ArchiveOption func(*archiving)
 
-// OnArchived has fn called after each batch, with what was done until then,
-// from the goroutine that called Archive. By default, nobody is told.
+// OnArchived calls fn after each batch, with what was done so far, from the
+// goroutine that called Archive. By default, nobody is told.
 func OnArchived(fn func(ArchiveResult)) ArchiveOption { return func(a *archiving) { a.tell = fn } }
 
 // Archive moves the answers of all users that are older than a time, by the
 // time in their ids, out of the log into the archive: on SQLite the file that
 // Config.Archive names, on PostgreSQL the table answer_archive. Levels, XP,
 // sessions and boards stay as they are. Archived answers are still a part of
-// the log for whatever is folded from it, are exported and erased with their
-// user, are known when they are sent again, and Recent returns them where it is
-// asked to, with WithArchived. An answer that comes late, of the archived past,
-// is booked in the log and moved by the next call.
+// the log for whatever is folded from it: they are exported and erased with
+// their user, recognised when they are sent again, and returned by Recent if it
+// is asked to, with WithArchived. A late answer from the archived past is
+// booked in the log and moved by the next call.
 //
-// It goes on in batches of Config.ArchiveBatch answers: each is copied and, on
-// SQLite, on the disk there before it is read back, compared row for row, and
-// what is the same is deleted from the log in one transaction. Others write in
-// between. Where it is interrupted, however that was, each answer is still
-// there and read once: call it again, as often as you like, also from several
-// processes. After an error the result says what was done until then.
+// It works in batches of Config.ArchiveBatch answers: each is copied (and on
+// SQLite synced to the disk), read back and compared row for row, and what is
+// the same is deleted from the log in one transaction. Others write in between.
+// However it is interrupted, each answer is still there and read once: call it
+// again, as often as you like, from several processes too. After an error the
+// result says what was done so far.
 //
 // The time must be 24 hours ago or more: anything else is an *InvalidError. On
-// SQLite, no Config.Archive, a file that is missing or another store's, and one
-// that has other contents than the log says are an *ArchiveError; such a file
-// is left as it is. It does not run inside of a transaction of the caller's:
+// SQLite it returns an *ArchiveError if there is no Config.Archive, or if the
+// file is missing, another store's, or has other contents than the log says;
+// such a file is left as it is. Inside a transaction of the caller's it returns
 // ErrInTransaction.
 func (s *Answers) Archive(ctx context.Context, before time.Time, options ...ArchiveOption) (ArchiveResult, error) {
 	start := time.Now()
@@ -75,8 +75,8 @@ func (s *Answers) Archive(ctx context.Context, before time.Time, options ...Arch
 }
 
 // ErrInTransaction means that a method that makes transactions of its own was
-// called inside of one of the caller's. Nothing was changed.
-var ErrInTransaction = errors.New("this makes transactions of its own: call it on the outer store, not on the one that In returns")
+// called inside one of the caller's. Nothing was changed.
+var ErrInTransaction = errors.New("this method makes transactions of its own: call it on the outer store, not on the one that In returns")
 
 // archiving is one call of Archive.
 type archiving struct {
@@ -104,7 +104,7 @@ func (e *engine) archiving(before time.Time) (*archiving, error) {
 			before.Format(time.RFC3339), archiveQuiet, latest.Format(time.RFC3339))
 	}
 	return &archiving{
-		engine: e, until: firstIDAfter(before.Add(-time.Millisecond)), // the first one of before
+		engine: e, until: firstIDAfter(before.Add(-time.Millisecond)), // the first id from before on
 		tell: func(ArchiveResult) {}, result: ArchiveResult{Before: before},
 	}, nil
 }

@@ -15,8 +15,8 @@ SELECT user_id FROM {answer_archive} WHERE user_id > CAST(? AS BIGINT) ORDER BY 
 		"SEARCH users USING INTEGER PRIMARY KEY (rowid=?)")
 )
 
-// sweepArchive removes what the file has of users who are not there any more,
-// and returns how many answers. On PostgreSQL they go with their users.
+// sweepArchive removes what the file has of users who no longer exist, and
+// returns how many answers. On PostgreSQL they go with their users.
 func (e *engine) sweepArchive(ctx context.Context) (removed int64, err error) {
 	if e.locksRows {
 		return 0, nil
@@ -54,7 +54,7 @@ func (u *unit) archivedUsers(after int64) (ids []int64, err error) {
 	return ids, err
 }
 
-// whoLeft returns which of the users are not there any more.
+// whoLeft returns which of the users no longer exist.
 func (u *unit) whoLeft(ids []int64) (gone []int64, err error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -85,7 +85,7 @@ func (e *engine) forget(ctx context.Context, users []int64) (removed int64, err 
 	if err != nil {
 		return 0, err
 	}
-	if err := e.settle(ctx); err != nil {
+	if err := e.makeDurable(ctx); err != nil {
 		return 0, err
 	}
 	err = file.write(ctx, func(u *unit) error {
@@ -119,7 +119,7 @@ func (u *unit) inFile(userID int64, horizon *models.ArchiveHorizon) (bool, error
 	return len(next) > 0 && next[0] == userID, err
 }
 
-// forgetLeft completes an Erase that was interrupted behind its commit.
+// forgetLeft completes an Erase that was interrupted after its commit.
 func (e *engine) forgetLeft(ctx context.Context, userID int64) error {
 	if e.queue == nil || e.locksRows {
 		return nil

@@ -78,7 +78,8 @@ func (u *unit) archive() (*unit, error) {
 	}
 	file := u.moved.opened()
 	if file == nil {
-		// Asked before the file is held: this may wait for who waits for that.
+		// Asked before the lock is taken: this query may wait for somebody who
+		// waits for the lock.
 		known, err := first[models.ArchiveFile](u.raw(archiveFile, lowestID))
 		if err != nil {
 			return nil, err
@@ -118,9 +119,9 @@ func (a *archive) open(main *engine, known *models.ArchiveFile) (*engine, error)
 	case a.file != nil:
 		return a.file, nil
 	case a.closed:
-		return nil, a.refuse("is closed, for the store is", nil)
+		return nil, a.refuse("is closed, because the store is", nil)
 	case a.path == "":
-		return nil, a.refuse("is nowhere: set storage.Config.Archive to the path of its file", nil)
+		return nil, a.refuse("is not configured: set storage.Config.Archive to the path of its file", nil)
 	case known == nil:
 		return nil, a.refuse("is not known to the database: it is another store's, or an older state of this one", nil)
 	}
@@ -293,7 +294,7 @@ func (e *engine) makeArchive(ctx context.Context) error {
 		return nil
 	}
 	if a.path == "" {
-		return a.refuse("has no place: set storage.Config.Archive to the path of a file, which is made when it is first needed", nil)
+		return a.refuse("is not configured: set storage.Config.Archive to the path of a file, which is made when it is first needed", nil)
 	}
 	var row models.ArchiveFile
 	var used []int64
@@ -317,7 +318,7 @@ func (e *engine) makeArchive(ctx context.Context) error {
 	}
 	if made {
 		// The file must not outlive the row that knows it.
-		if err := e.settle(ctx); err != nil {
+		if err := e.makeDurable(ctx); err != nil {
 			return err
 		}
 	}
@@ -327,10 +328,10 @@ func (e *engine) makeArchive(ctx context.Context) error {
 	return a.make(e.cfg.TablePrefix, row, e.db.Logger)
 }
 
-// settle has everything that was committed on SQLite survive a power failure,
-// whatever the durability is: what the archive's file does next relies on it. A
-// commit that is synced takes those before it along.
-func (e *engine) settle(ctx context.Context) error {
+// makeDurable makes everything that was committed on SQLite survive a power
+// failure, whatever the durability is: what happens to the archive's file next
+// relies on it. A synced commit carries all earlier ones with it.
+func (e *engine) makeDurable(ctx context.Context) error {
 	return hooks.WithWriter(ctx, e.db, func(conn *sql.Conn) (err error) {
 		var before int
 		if err := conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&before); err != nil {
@@ -348,7 +349,7 @@ func (e *engine) settle(ctx context.Context) error {
 		if err := set(full); err != nil {
 			return err
 		}
-		// The row is written, and is as it was: its page goes to the log.
+		// The row is written and ends as it was: its page goes to the log.
 		const there, back = "UPDATE {archive_files} SET made_at = made_at + 1;", "UPDATE {archive_files} SET made_at = made_at - 1;"
 		_, err = conn.ExecContext(ctx, withPrefix("BEGIN IMMEDIATE;"+there+back+"COMMIT", e.cfg.TablePrefix))
 		return err

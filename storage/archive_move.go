@@ -24,11 +24,11 @@ type moving struct {
 type part struct {
 	userID int64
 	rows   []models.AnswerEvent
-	until  models.ID // greater than all of them: the horizon behind the move
+	until  models.ID // greater than all of them: the horizon after the move
 }
 
-// add adds answers of a user. Where there may be more, the horizon is behind
-// the last of them.
+// add adds answers of a user. Where there may be more, the horizon is just
+// after the last of them.
 func (m *moving) add(userID int64, rows []models.AnswerEvent, until models.ID, more bool) {
 	if more {
 		until = idAfter(rows[len(rows)-1].ID)

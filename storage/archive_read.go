@@ -95,8 +95,9 @@ func (u *unit) withArchive(fn func(archive *unit) error) error {
 	return archive.snapshot(u.tx.Statement.Context, fn)
 }
 
-// whole is snapshot for what reads the archive too.
-func (e *engine) whole(ctx context.Context, fn func(*unit) error) error {
+// snapshotWithArchive is snapshot for what reads the archive too: where the two
+// were read at moments that do not go together, it starts again.
+func (e *engine) snapshotWithArchive(ctx context.Context, fn func(*unit) error) error {
 	const attempts = 10
 	for n := 1; ; n++ {
 		err := e.snapshot(ctx, fn)
@@ -107,8 +108,8 @@ func (e *engine) whole(ctx context.Context, fn func(*unit) error) error {
 	}
 }
 
-// mustHave counts what the archive has below a horizon, but for what the log
-// has too. A file may have been put back that is older, or another's.
+// mustHave counts what the archive has below a horizon, without what the log
+// has too. A file may have been put back that is older, or another store's.
 func (u *unit) mustHave(h models.ArchiveHorizon, logged []models.AnswerEvent) error {
 	if u.locksRows {
 		return nil // moved and read in one database

@@ -99,8 +99,8 @@ func (b *batch) add(in booking) (out booked, err error) {
 }
 
 // needsUser reports whether a booking's user must be known before it: answers
-// alone change no row of theirs, and where that is not locked before, a user
-// who does not exist is met by the database.
+// alone change no row of theirs, and unless that is locked first, the database
+// itself refuses a user who does not exist.
 func (b *batch) needsUser(in booking) bool {
 	return b.careful || b.locksRows && !b.blind || in.changesUser()
 }
@@ -128,7 +128,6 @@ func (b *batch) addSession(user *models.User, s models.Session) (Receipt, error)
 	if s.EndedAt.After(user.LastActiveAt) {
 		user.LastActiveAt = s.EndedAt
 	}
-	user.UpdatedAt = b.now
 	b.changed[user.ID] = true
 	b.sessions[s.ID] = s
 	b.newSessions = append(b.newSessions, s)
@@ -149,7 +148,7 @@ func (b *batch) addEntry(user *models.User, e entry) error {
 }
 
 // addLeagueXP adds XP to a user's standing, and returns the season that it
-// goes to. XP of nothing makes a participant all the same.
+// goes to. XP of 0 makes a participant too.
 func (b *batch) addLeagueXP(user *models.User, xp leagueXP) models.Season {
 	season := b.seasons[seasonOf(xp.at, b.zone).ID]
 	row := standingIn(season, user, xp)
@@ -290,7 +289,7 @@ func (b *batch) save() error {
 		b.saveAside,
 		b.saveStandings,
 		b.saveEntries,
-		b.saveUsers,
+		b.saveProgress,
 	)
 }
 
@@ -345,13 +344,20 @@ func (b *batch) saveStandings() error {
 	return b.addStandings(rows)
 }
 
-func (b *batch) saveUsers() error {
+// saveProgress writes what sessions have brought their users.
+func (b *batch) saveProgress() error {
+	return b.saveChanged("total_xp", "level", "coins", "last_active_at")
+}
+
+// saveChanged writes the named columns of the users that were changed.
+func (b *batch) saveChanged(columns ...string) error {
 	if len(b.changed) == 0 {
 		return nil
 	}
 	users := make([]models.User, 0, len(b.changed))
 	for _, id := range slices.Sorted(maps.Keys(b.changed)) {
+		b.users[id].UpdatedAt = b.now
 		users = append(users, *b.users[id])
 	}
-	return b.saveProgress(users)
+	return b.saveUsers(users, append(columns, "updated_at")...)
 }

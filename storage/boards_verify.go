@@ -6,20 +6,20 @@ import (
 	"fmt"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/flashstore/flashstore/models"
 )
 
-// builtRange is how many players a range has that is built anew: the next
-// thousand find room in it.
-const builtRange = 1024
-
 // BoardDifference is a board whose ranges, from which ranks are worked out,
-// count other players than stand there. It names the first such range.
+// count more or fewer players than stand there. It names the first such range.
 type BoardDifference struct {
-	SeasonID int64             `json:"season_id"`
-	LeagueID int64             `json:"league_id"`
-	Range    models.BoardRange `json:"range"` // as stored; with no players where none is
-	Players  int64             `json:"players"`
+	SeasonID int64 `json:"season_id"`
+	LeagueID int64 `json:"league_id"`
+	// Range is as stored, with what is noted of its places since; with no players
+	// where none is.
+	Range   models.BoardRange `json:"range"`
+	Players int64             `json:"players"`
 }
 
 // String says which board it is and what is wrong with it.
@@ -29,19 +29,18 @@ func (d BoardDifference) String() string {
 }
 
 // VerifyBoards counts the players of all boards again and compares them with
-// the ranges from which ranks are worked out. It returns the boards that differ,
-// by season and tier; nothing where all is well. Ranges are kept by the database
-// itself, whoever writes; but REPLACE, which takes rows away without saying so
-// unless PRAGMA recursive_triggers is on, and a program that switches triggers
-// off leave them wrong.
+// the ranges from which ranks are worked out. It returns the boards that
+// differ, by season and tier; none if all is well. The database itself keeps
+// the ranges, whoever writes; but REPLACE, which deletes rows without firing
+// triggers unless PRAGMA recursive_triggers is on, and a program that switches
+// triggers off leave them wrong.
 //
 // It changes nothing, reads each board at a moment of its own, so that no
 // snapshot stays open for long, and takes about a second for a million players.
-// On PostgreSQL there are no ranges, and nothing can differ.
 func (s *Leagues) VerifyBoards(ctx context.Context) (differences []BoardDifference, err error) {
 	err = s.eachBoard(ctx, func(b board) error {
 		return s.engine.snapshot(ctx, func(u *unit) error {
-			_, difference, err := u.buildRanges(b)
+			difference, err := u.verifyRanges(b)
 			if difference != nil {
 				differences = append(differences, *difference)
 			}
@@ -52,26 +51,6 @@ func (s *Leagues) VerifyBoards(ctx context.Context) (differences []BoardDifferen
 		return nil, err
 	}
 	return differences, nil
-}
-
-// RebuildBoards builds the ranges of the boards that VerifyBoards finds
-// different, each in a transaction of its own, and returns how many boards they
-// were: 0 where all was well, and then nothing is written. Ranks are right as
-// soon as their board is done. It may be repeated; after an error it returns how
-// many boards were done until then.
-func (s *Leagues) RebuildBoards(ctx context.Context) (rebuilt int, err error) {
-	differences, err := s.VerifyBoards(ctx)
-	if err != nil {
-		return 0, err
-	}
-	for _, d := range differences {
-		err := s.engine.write(ctx, func(u *unit) error { return u.rebuildRanges(board{d.SeasonID, d.LeagueID}) })
-		if err != nil {
-			return rebuilt, fmt.Errorf("rebuild the board of league %d in season %d: %w", d.LeagueID, d.SeasonID, err)
-		}
-		rebuilt++
-	}
-	return rebuilt, nil
 }
 
 // board names one.
@@ -90,20 +69,22 @@ SELECT season_id, league_id, from_minus_xp, from_reached_at, from_user, players 
 WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT)
 ORDER BY from_minus_xp, from_reached_at, from_user`,
 		"SEARCH board_ranges USING PRIMARY KEY (season_id=? AND league_id=?)")
+	movesOfBoard = declare(`
+SELECT minus_xp, reached_at, of_user, CAST(sum(players) AS BIGINT) FROM {board_moves}
+WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT)
+GROUP BY minus_xp, reached_at, of_user ORDER BY minus_xp, reached_at, of_user`,
+		"SEARCH board_moves USING PRIMARY KEY (season_id=? AND league_id=?)")
 	placesOfBoard = declare(`
-SELECT -weekly_xp, reached_at, user_id FROM {league_participants}
+SELECT -weekly_xp, reached_at, user_id, 1 FROM {league_participants}
 WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT)
 ORDER BY weekly_xp DESC, reached_at, user_id`,
 		"SEARCH league_participants USING COVERING INDEX idx_league_participants_leaderboard (season_id=? AND league_id=?)")
 )
 
-// eachBoard calls fn with every board, where the database keeps ranges.
+// eachBoard calls fn with every board.
 func (s *Leagues) eachBoard(ctx context.Context, fn func(board) error) error {
 	var boards []board
 	err := s.engine.read(Fresh(ctx), func(u *unit) (err error) {
-		if u.locksRows {
-			return context.Cause(ctx)
-		}
 		boards, err = scanRows(u.raw(allBoards), 0, func(rows *sql.Rows, b *board) error {
 			return rows.Scan(&b.season, &b.league)
 		})
@@ -118,45 +99,50 @@ func (s *Leagues) eachBoard(ctx context.Context, fn func(board) error) error {
 	return err
 }
 
-// buildRanges returns the ranges that a board is to have, were they built anew,
-// and the first that differs of those that it has, or nil.
-func (u *unit) buildRanges(b board) (built []models.BoardRange, difference *BoardDifference, err error) {
-	stored, err := scanRows(u.raw(rangesOfBoard, b.season, b.league), 0, scanRange)
+// verifyRanges returns the first range of a board that differs from the places
+// that stand in it, or nil.
+func (u *unit) verifyRanges(b board) (*BoardDifference, error) {
+	ranges, err := scanRows(u.raw(rangesOfBoard, b.season, b.league), 0, scanRange)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	stored = wholeBoard(b, stored)
-	counted := make([]int64, len(stored))
-	at := 0 // the stored range of the place
-	place := models.BoardRange{SeasonID: b.season, LeagueID: b.league, Players: 1}
-	err = eachRow(u.raw(placesOfBoard, b.season, b.league), func(rows *sql.Rows) error {
-		if err := rows.Scan(&place.FromMinusXP, (*millis)(&place.FromReachedAt), &place.FromUser); err != nil {
+	ranges = wholeBoard(b, ranges)
+	noted, err := countByRange(ranges, u.raw(movesOfBoard, b.season, b.league))
+	if err != nil {
+		return nil, err
+	}
+	players, err := countByRange(ranges, u.raw(placesOfBoard, b.season, b.league))
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range ranges {
+		if r.Players += noted[i]; r.Players != players[i] {
+			return &BoardDifference{SeasonID: b.season, LeagueID: b.league, Range: r, Players: players[i]}, nil
+		}
+	}
+	return nil, nil
+}
+
+// countByRange returns how many players the places that a query returns are in
+// each of a board's ranges. Both are in the order of the board.
+func countByRange(ranges []models.BoardRange, places *gorm.DB) ([]int64, error) {
+	counted := make([]int64, len(ranges))
+	at := 0 // the range of the place
+	var place models.BoardRange
+	err := eachRow(places, func(rows *sql.Rows) error {
+		if err := rows.Scan(&place.FromMinusXP, (*millis)(&place.FromReachedAt), &place.FromUser, &place.Players); err != nil {
 			return err
 		}
-		for at+1 < len(stored) && !isAhead(place, stored[at+1]) {
+		for at+1 < len(ranges) && !isAhead(place, ranges[at+1]) {
 			at++
 		}
-		counted[at]++
-		switch last := len(built) - 1; {
-		case last < 0:
-			built = wholeBoard(b, nil)
-			built[0].Players = 1
-		case built[last].Players == builtRange:
-			built = append(built, place)
-		default:
-			built[last].Players++
-		}
+		counted[at] += place.Players
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err // some places are not a board
+		return nil, err // not all places were read
 	}
-	for i, r := range stored {
-		if r.Players != counted[i] {
-			return built, &BoardDifference{SeasonID: b.season, LeagueID: b.league, Range: r, Players: counted[i]}, nil
-		}
-	}
-	return built, nil, nil
+	return counted, nil
 }
 
 // wholeBoard returns ranges that begin with the first of the board: with an
@@ -184,22 +170,4 @@ func isAhead(a, b models.BoardRange) bool {
 
 func scanRange(rows *sql.Rows, r *models.BoardRange) error {
 	return rows.Scan(&r.SeasonID, &r.LeagueID, &r.FromMinusXP, (*millis)(&r.FromReachedAt), &r.FromUser, &r.Players)
-}
-
-// rangeColumns is the number of columns of board_ranges.
-const rangeColumns = 6
-
-// rebuildRanges builds the ranges of a board anew.
-func (u *unit) rebuildRanges(b board) error {
-	ranges, difference, err := u.buildRanges(b)
-	if err != nil || difference == nil {
-		return err
-	}
-	err = u.table(models.BoardRange{}).
-		Where("season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT)", b.season, b.league).
-		Delete(&models.BoardRange{}).Error
-	if err != nil || len(ranges) == 0 {
-		return err
-	}
-	return insert(u.table(models.BoardRange{}), ranges, rangeColumns)
 }

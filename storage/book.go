@@ -43,9 +43,9 @@ type job = writequeue.Job[booking, booked]
 
 // book books b, together with what others book at the same time.
 //
-// Together, nothing is looked for that is hardly ever there: an answer that was
-// appended before, a user who does not exist. Where that stands in the way, b is
-// booked again by itself, and looks first.
+// Booked together, nothing is looked for that is hardly ever there: an answer
+// that was appended before, a user who does not exist. If one turns up, b is
+// booked again by itself, looking first.
 func (e *engine) book(ctx context.Context, b booking) (out booked, err error) {
 	if e.db == nil {
 		return out, ErrNotInUse
@@ -68,9 +68,9 @@ func (e *engine) book(ctx context.Context, b booking) (out booked, err error) {
 // errBookedBefore means that an id is there that was not looked for.
 var errBookedBefore = errors.New("an id was booked before")
 
-// allNew returns a function that says errBookedBefore where fewer rows were
-// written than there were: not an error of the database's, which GORM would
-// log, and which on PostgreSQL would end the transaction.
+// allNew returns a function that returns errBookedBefore if fewer rows were
+// written than were given: not an error of the database, which GORM would log,
+// and which on PostgreSQL would end the transaction.
 func allNew(rows int) func(written int64, err error) error {
 	return func(written int64, err error) error {
 		if err == nil && written < int64(rows) {

@@ -42,8 +42,8 @@ func (s *Coins) Balance(ctx context.Context, userID int64) (int64, error) {
 }
 
 // Ledger returns up to limit entries of a user with numbers below before,
-// the latest first; a before of 0 begins with the latest of all. By default,
-// with a limit of 0, 50; at the most 1000.
+// the latest first; a before of 0 begins with the latest of all. A limit of 0
+// means 50; the most is 1000.
 func (s *Coins) Ledger(ctx context.Context, userID, before int64, limit int) (entries []models.CoinEntry, err error) {
 	limit, err = pageSize("limit", limit)
 	if err != nil {

@@ -19,7 +19,7 @@ const (
 	MigrateApply Migrate = iota
 	// MigrateCheck fails with migrations.ErrPending where any are pending.
 	MigrateCheck
-	// MigrateSkip looks at nothing: the tables are known to be right.
+	// MigrateSkip checks nothing: the tables are known to be right.
 	MigrateSkip
 )
 
@@ -39,10 +39,11 @@ type Config struct {
 
 	// Queue configures the write queue, in which calls that wait at the same
 	// time share a commit. A user's id is the key of their calls. By default,
-	// that of writequeue; on PostgreSQL with two lanes, each of which takes a
-	// connection. Let the pool keep as many idle ones as there are lanes and
-	// readers (sql.DB.SetMaxIdleConns; by default, it keeps two): otherwise it
-	// opens and closes one at every turn, at less than half the rate.
+	// writequeue's own defaults; on PostgreSQL with two lanes, each of which
+	// takes a connection. Let the pool keep as many idle connections as there
+	// are lanes and readers (sql.DB.SetMaxIdleConns; by default, it keeps two):
+	// otherwise it opens and closes one at every turn, at less than half the
+	// rate.
 	Queue writequeue.Config
 
 	// PresenceInterval is how often the times that Users.Touch keeps are
@@ -55,9 +56,10 @@ type Config struct {
 	SettleBatch int
 
 	// Archive is the path of the file to which Answers.Archive moves answers on
-	// SQLite. It is made when it is first needed, belongs to this one database,
-	// and goes with it into every backup. Whoever opens the database needs it
-	// from then on. On PostgreSQL it must be empty. By default, none.
+	// SQLite. The file is made when it is first needed, belongs to this one
+	// database, and goes with it into every backup. Whoever opens the database
+	// needs it from then on. On PostgreSQL the path must be empty. By default,
+	// none.
 	Archive string
 
 	// ArchiveBatch is how many answers are moved to the archive at once. By

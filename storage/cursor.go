@@ -6,11 +6,12 @@ import (
 	"errors"
 )
 
-// ErrCursor means that a cursor is none, or one of another board or season.
+// ErrCursor means that a cursor is malformed, or is one of another board or
+// season.
 var ErrCursor = errors.New("the cursor is not of this board and season: begin again without one")
 
-// Cursor is a place on a board, behind which the next page begins. Its text
-// is opaque. New XP moves places; a cursor stays where it is.
+// Cursor is a place on a board, after which the next page begins. Its text is
+// opaque. New XP moves players; a cursor stays where it is.
 type Cursor string
 
 // place is a position in the order of one board.

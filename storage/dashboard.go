@@ -62,8 +62,8 @@ const (
 // of each operation, the place in the present season, the balance and what is
 // worn. It is one snapshot in nine statements, whatever the history is: none
 // reads the log, and none more than the user's facts, their sessions of this
-// week, or some thousand places of their league; on PostgreSQL all that are ahead
-// of them. It returns ErrNotFound when there is no such user.
+// week, or a few thousand places of their league; on PostgreSQL all that are
+// ahead of them. It returns ErrNotFound when there is no such user.
 func (s *Users) Dashboard(ctx context.Context, userID int64) (dashboard Dashboard, err error) {
 	err = s.engine.snapshot(ctx, func(u *unit) error {
 		user, err := u.user(userByID, userID)

@@ -13,7 +13,7 @@
 // inserts_postgres.go and answers_postgres.go, and in what archive.go and
 // ranks.go say of themselves.
 //
-// Each noun is a field of Store; store.In(tx) is the same API inside of a
+// Each noun is a field of Store; store.In(tx) is the same API inside a
 // transaction of the caller's. Everything is safe for concurrent use, every
 // method takes the context first and honours it, and every error says what
 // happened to what: bad input is an *InvalidError and changes nothing.

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Health is what Doctor has counted. Of a store to which nothing but its own
-// methods has written, all but Users is 0.
+// Health is what Doctor has counted. In a store that only its own methods have
+// written to, all but Users is 0.
 type Health struct {
 	Users int64 `json:"users"` // who were looked at
 	// Ledgers counts users whose ledger does not prove their balance.
@@ -17,13 +17,13 @@ type Health struct {
 	// Progress counts users whose XP is not the sum of their sessions, or whose
 	// level is not that of their XP.
 	Progress int64 `json:"progress"`
-	// Levels counts facts of users of which another thing is stored than the
+	// Levels counts facts of users for which something else is stored than the
 	// answer log says. Mastery.VerifyAll names them, RebuildAll repairs them.
 	Levels int64 `json:"levels"`
 	// Boards counts boards whose ranges are not those of their players.
 	// Leagues.VerifyBoards names them, RebuildBoards repairs them.
 	Boards int64 `json:"boards"`
-	// Worn counts what is worn and should not be, or not there.
+	// Worn counts items that are worn and should not be, or in the wrong slot.
 	// Shop.CheckLoadouts names it, RepairLoadouts repairs it.
 	Worn int64 `json:"worn"`
 }
@@ -54,12 +54,12 @@ func (h Health) String() string {
 	return fmt.Sprintf("of %d users, %s", h.Users, strings.Join(wrong, ", "))
 }
 
-// Doctor looks whether what is stored agrees with itself, and counts what does
+// Doctor checks whether what is stored agrees with itself, and counts what does
 // not (P15): balances with ledgers, XP and levels with sessions, mastery with
-// the answer log, boards with their players, what is worn with what is owned. It changes nothing and keeps
-// nobody waiting. It reads everything, each part at a moment of its own, so that
-// it takes as long as there is history; on SQLite, what is wrong with the file
-// itself maintenance.Check finds.
+// the answer log, boards with their players, what is worn with what is owned.
+// It changes nothing and keeps nobody waiting. It reads everything, each part
+// at a moment of its own, and so takes the longer the more history there is. On
+// SQLite, maintenance.Check finds what is wrong with the file itself.
 func (s *Store) Doctor(ctx context.Context) (h Health, err error) {
 	err = firstError(
 		func() error {
@@ -89,7 +89,7 @@ func (s *Store) Doctor(ctx context.Context) (h Health, err error) {
 		},
 	)
 	if err != nil {
-		return Health{}, err // some counts are not a smaller sum
+		return Health{}, err // some of the counts are missing
 	}
 	return h, nil
 }

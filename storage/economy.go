@@ -17,15 +17,15 @@ type EconomyLine struct {
 
 // Economy reports the coins that were made and spent from one moment to just
 // before another, by day and reason, in this order; a day without entries has
-// no line (N13). Over all time, what was made is what was spent and what all
-// users have. Erased users' coins are gone from both sides.
+// no line (N13). Over all time, what was made equals what was spent plus what
+// all users have. Erased users' coins are gone from both sides.
 //
 // Days are UTC's, which all have 24 hours, and not those of the rules' zone.
 //
-// The report reads the ledger of all users, from one moment: the ledger's key
-// begins with the user and nothing orders it by time. That takes the longer the
-// more there is, but on SQLite in WAL mode and on PostgreSQL nobody waits for
-// it.
+// The report reads the whole ledger of all users, at one moment: the ledger's
+// key begins with the user, and nothing orders it by time. That takes the
+// longer the more there is, but on SQLite in WAL mode and on PostgreSQL nobody
+// waits for it.
 func (s *Coins) Economy(ctx context.Context, from, to time.Time) (lines []EconomyLine, err error) {
 	if from, err = checkTime("from", from); err != nil {
 		return nil, err

@@ -39,9 +39,10 @@ type engine struct {
 	queue    *writequeue.Queue
 	bookings *writequeue.Bulk[booking, booked]
 
-	presence *presence // of the whole store, inside of transactions too
-	moved    *archive  // likewise
-	watched  *watched  // likewise
+	presence *presence   // of the whole store, inside of transactions too
+	moved    *archive    // likewise
+	watched  *watched    // likewise
+	folds    *boardFolds // likewise
 }
 
 func (e *engine) migrations() migrations.Config {
@@ -53,16 +54,21 @@ func (e *engine) open(db *gorm.DB) (err error) {
 	if e.zone, err = time.LoadLocation(e.cfg.Rules.Zone); err != nil {
 		return err
 	}
+	e.locksRows = isPostgres(db)
 	e.texts = make(map[*query]string, len(queries))
 	for _, q := range queries {
-		e.texts[q] = q.text(e.cfg.TablePrefix)
+		if e.locksRows {
+			e.texts[q] = q.textOnPostgres(e.cfg.TablePrefix)
+		} else {
+			e.texts[q] = q.text(e.cfg.TablePrefix)
+		}
 	}
 	e.db = db.Session(&gorm.Session{NewDB: true})
 	e.inserts = make(map[*insertion][]func() string, len(insertions))
 	for _, i := range insertions {
 		e.inserts[i] = i.texts(e.cfg.TablePrefix)
 	}
-	if e.locksRows = isPostgres(db); e.locksRows {
+	if e.locksRows {
 		e.makeListTexts()
 	}
 	e.queue = writequeue.New(e.db, e.queueConfig())
@@ -71,6 +77,7 @@ func (e *engine) open(db *gorm.DB) (err error) {
 		e.bookings.AtOnce(e.mayBeAtOnce, e.bookAtOnce)
 	}
 	e.presence = newPresence(e)
+	e.folds = newBoardFolds(e)
 	e.moved.main = e
 	e.watched = &watched{}
 	return e.openWords(db.Statement.Context)
@@ -114,8 +121,8 @@ func (e *engine) now() *unit { return &unit{engine: e, now: e.clock()} }
 
 func (e *engine) clock() time.Time { return e.cfg.Now().UTC().Truncate(time.Millisecond) }
 
-// write runs fn in a transaction, which it may share with others, from its
-// start again if it lost against another one; inside of a transaction of the
+// write runs fn in a transaction, which it may share with others, and again
+// from its start if it lost against another one; inside a transaction of the
 // caller's, in a savepoint of it.
 func (e *engine) write(ctx context.Context, fn func(*unit) error) error {
 	if e.db == nil {

@@ -18,26 +18,31 @@ type EraseReceipt struct {
 }
 
 // Erase removes everything that is stored about a user in one transaction and
-// returns how many rows of which table (P12, N15). Boards and searches do not
-// have them any more; what is of others stays as it is, ranks of settled
-// seasons among it. The id is not given to anybody else; the uid and the e-mail
-// are free.
+// returns how many rows of which table (P12, N15). Boards and searches no
+// longer show them; what belongs to others stays as it is, including ranks of
+// settled seasons. The id is never given to anybody else; the uid and the
+// e-mail are free again.
 //
 // Archived answers go too: on PostgreSQL in the same transaction, on SQLite from
-// the archive's file, once that transaction is committed and on the disk. Where
-// the file cannot be opened, it returns an *ArchiveError and removes nothing. An
-// error behind the commit says so; what is left in the file is in no export, log
-// or level any more, and goes with the next Archive, or with the same call.
+// the archive's file, once that transaction is committed and on the disk. If
+// the file cannot be opened, Erase returns an *ArchiveError and removes
+// nothing. An error after the commit says so; what is left in the file then is
+// in no export, log or level any more, and is removed by the next Archive, or
+// by Erase called again.
 //
-// It is not repeatable: where there is no such user, not any more among them,
-// it returns ErrNotFound. What Touch keeps in memory for the user is never
-// written. Removed rows may be in the free pages of the file, in the
-// write-ahead log and in backups for a while. The words of the name leave the
-// index of Search in the same transaction; where a program without FTS5 erases
-// in a file that has one, they and the name in it stay, found by nobody, until
-// the next Search or start of a store with FTS5.
+// It is not repeatable: if there is no such user, or no longer, it returns
+// ErrNotFound. What Touch keeps in memory for the user is never written.
+// Removed rows may be in the free pages of the file, in the write-ahead log and
+// in backups for a while. The words of the name leave the index of Search in
+// the same transaction; if a program without FTS5 erases a user in a file that
+// has such an index, the words and the name stay in it, found by nobody, until
+// the next Search or start of a store with FTS5. On PostgreSQL the places that
+// the user had are still noted (board_moves) until a fold adds them up, which
+// Erase begins when it is done; if a range of a board begins at such a place
+// (board_ranges), the user's id may stay there as a bound until the board is
+// cut again.
 func (s *Users) Erase(ctx context.Context, userID int64) (receipt EraseReceipt, err error) {
-	var behind error // the commit
+	var afterCommit error
 	err = s.engine.write(ctx, func(u *unit) error {
 		var inFile bool
 		if receipt, inFile, err = u.erase(userID); err != nil || !inFile {
@@ -45,14 +50,16 @@ func (s *Users) Erase(ctx context.Context, userID int64) (receipt EraseReceipt, 
 		}
 		main := u.moved.main
 		return hooks.AfterCommit(u.tx, func() {
-			_, behind = main.forget(context.WithoutCancel(ctx), []int64{userID})
+			_, afterCommit = main.forget(context.WithoutCancel(ctx), []int64{userID})
 		})
 	})
 	switch {
-	case err == nil && behind != nil:
-		err = fmt.Errorf("user %d is erased, but for archived answers, which the next Archive removes: %w", userID, behind)
+	case err == nil && afterCommit != nil:
+		err = fmt.Errorf("user %d is erased, except for archived answers, which the next Archive removes: %w", userID, afterCommit)
 	case errors.Is(err, ErrNotFound):
 		err = errors.Join(err, s.engine.forgetLeft(context.WithoutCancel(ctx), userID))
+	case err == nil && s.engine.locksRows:
+		s.engine.folds.begin() // adds up the places that the user had
 	}
 	return receipt, err
 }

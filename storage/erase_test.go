@@ -35,6 +35,8 @@ func TestUsers_Erase(t *testing.T) {
 		}
 		equal(t, MustDump(t, f.db), others)
 		MustReconcile(t, f.Store)
+		storage.AwaitFold(f.Store) // PostgreSQL has noted where ada was
+		equal(t, MustInt(t, f.db, "SELECT count(*) FROM board_moves WHERE of_user = ?", ada), 0)
 	})
 	t.Run("OK/Unseen", func(t *testing.T) {
 		f, ada := open(t)

@@ -33,8 +33,8 @@ var (
 	// failed.
 	ErrNotInUse = errors.New("the store is not in use: call db.Use(store) first and check its error")
 
-	// ErrInUse means that a store was given to a second database. It is what
-	// plugins do that open further connections with the same gorm.Config.
+	// ErrInUse means that a store was given to a second database. Plugins that
+	// open further connections with the same gorm.Config do that.
 	ErrInUse = errors.New("the store is in use already: make one with New for each *gorm.DB, " +
 		"and use plugins that open connections, such as dbresolver, before it")
 

@@ -34,13 +34,13 @@ type Export struct {
 	Ledger   []models.CoinEntry         `json:"coin_ledger"`
 }
 
-// Export returns everything that is stored about a user, from one moment
-// (P12), in memory: ExportTo is for users who may have more than fits. Lists
-// are in the order of their tables' keys. It returns ErrNotFound when there is
-// no such user, and an *ArchiveError where answers of theirs were moved to an
-// archive that cannot be read. What Touch keeps in memory is not stored yet.
+// Export returns everything that is stored about a user, from one moment (P12),
+// in memory: use ExportTo for users who may have more than fits. Lists are in
+// the order of their tables' keys. It returns ErrNotFound when there is no such
+// user, and an *ArchiveError where answers of theirs were moved to an archive
+// that cannot be read. What Touch keeps in memory is not stored yet.
 func (s *Users) Export(ctx context.Context, userID int64) (out Export, err error) {
-	err = s.engine.whole(ctx, func(u *unit) error {
+	err = s.engine.snapshotWithArchive(ctx, func(u *unit) error {
 		out = Export{}
 		if out.User, err = u.user(userByID, userID); err != nil {
 			return err
@@ -64,13 +64,13 @@ func (s *Users) Export(ctx context.Context, userID int64) (out Export, err error
 	return out, err
 }
 
-// ExportTo writes the JSON of Export to w, row by row: its memory does not
-// grow with what the user has. On SQLite the moment that it is of is held for
-// as long as w takes, and with it the write-ahead log. After an error w may have
+// ExportTo writes the JSON of Export to w, row by row: the memory it needs does
+// not grow with what the user has. On SQLite its snapshot stays open for as
+// long as w takes, and holds up the write-ahead log. After an error w may have
 // a part of the JSON.
 func (s *Users) ExportTo(ctx context.Context, userID int64, w io.Writer) error {
 	var failed error
-	err := s.engine.whole(ctx, func(u *unit) error {
+	err := s.engine.snapshotWithArchive(ctx, func(u *unit) error {
 		user, err := u.user(userByID, userID)
 		if err != nil {
 			return err

@@ -6,9 +6,9 @@ import (
 )
 
 // NormalizeFact returns the one spelling of a fact (N7): no space, nothing
-// behind the task (`8 + 7 = ?` is `8+7`), `×` for `x` and `*`, `÷` for `/`
-// where they stand between two terms. A form with the unknown elsewhere stays
-// apart (`7 + ? = 22` is `7+?=22`). An empty result means that there was no
+// after the task (`8 + 7 = ?` is `8+7`), `×` for `x` and `*`, `÷` for `/` where
+// they stand between two terms. A form with the unknown elsewhere is a fact of
+// its own (`7 + ? = 22` is `7+?=22`). An empty result means that there was no
 // fact.
 func NormalizeFact(fact string) string {
 	fact = strings.Map(func(r rune) rune {

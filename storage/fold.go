@@ -10,22 +10,22 @@ import (
 // fold computes levels from answers, for the facts of one user and one
 // operation. Two facts do not touch each other.
 type fold struct {
-	rules  *Rules
-	facts  map[string]*models.MasteryStat
-	behind map[string]bool // facts with an answer that came behind a later one
+	rules *Rules
+	facts map[string]*models.MasteryStat
+	late  map[string]bool // facts with an answer that came after a later one
 }
 
 // newFold goes on from levels that are stored.
 func newFold(rules *Rules, stored []models.MasteryStat) *fold {
-	f := &fold{rules: rules, facts: make(map[string]*models.MasteryStat, len(stored)), behind: map[string]bool{}}
+	f := &fold{rules: rules, facts: make(map[string]*models.MasteryStat, len(stored)), late: map[string]bool{}}
 	for i := range stored {
 		f.facts[stored[i].Fact] = &stored[i]
 	}
 	return f
 }
 
-// add folds one answer in, which must come after those that are in it; if it
-// does not, its fact is marked late.
+// add folds one answer in, which must come after those that are in already; if
+// it does not, its fact is marked late.
 func (f *fold) add(e models.AnswerEvent) {
 	stat, ok := f.facts[e.Fact]
 	if !ok {
@@ -33,7 +33,7 @@ func (f *fold) add(e models.AnswerEvent) {
 		f.facts[e.Fact] = stat
 	}
 	if e.ID.Compare(stat.LastAnswerID) <= 0 {
-		f.behind[e.Fact] = true
+		f.late[e.Fact] = true
 		return
 	}
 	f.rules.fold(stat, e)
@@ -53,14 +53,14 @@ func (r *Rules) fold(stat *models.MasteryStat, e models.AnswerEvent) {
 	}
 }
 
-// late returns the facts whose levels need the whole log.
-func (f *fold) late() []string { return slices.Sorted(maps.Keys(f.behind)) }
+// lateFacts returns the facts whose levels need the whole log.
+func (f *fold) lateFacts() []string { return slices.Sorted(maps.Keys(f.late)) }
 
 // again folds facts from nothing, over all of their answers.
 func (f *fold) again(facts []string, log []models.AnswerEvent) {
 	for _, fact := range facts {
 		delete(f.facts, fact)
-		delete(f.behind, fact)
+		delete(f.late, fact)
 	}
 	for _, e := range log {
 		f.add(e)

@@ -9,8 +9,8 @@ import (
 	"github.com/flashstore/flashstore/models"
 )
 
-// A grant is at the most maxGrant coins, so that the report over millions of
-// them does not overflow, and leaves at the most maxBalance, which a client in
+// A grant is at most maxGrant coins, so that the report over millions of them
+// does not overflow, and leaves at most maxBalance, which a client in
 // JavaScript still reads exactly.
 const (
 	maxGrant   = 1 << 40
@@ -22,10 +22,9 @@ const (
 var ownReasons = []string{ReasonWelcome, ReasonSession, ReasonPurchase, ReasonRefund, ReasonPrize}
 
 // Grant changes a user's coins by delta, which may be negative, and returns
-// the ledger's entry: for what the application gives or takes for reasons of
-// its own, such as "quest" or "correction", and with a reference that says
-// what it was for, which may be empty. The reasons of the store's own entries
-// are refused.
+// the ledger's entry: it is for what the application gives or takes for reasons
+// of its own, such as "quest" or "correction". The reference says what it was
+// for and may be empty. The reasons of the store's own entries are refused.
 //
 // entryID is made by the caller, version 7: the same grant again returns the
 // first entry and changes nothing; the same id with other content, or one that
@@ -51,7 +50,7 @@ func (u *unit) checkGrant(e entry) error {
 	case e.delta == 0:
 		return invalid("delta", "is 0: give the coins to add, or a negative number of those to take")
 	case e.delta > maxGrant || e.delta < -maxGrant:
-		return invalid("delta", "is %d: give at the most %d coins at once", e.delta, int64(maxGrant))
+		return invalid("delta", "is %d: give at most %d coins at once", e.delta, int64(maxGrant))
 	case e.reason == "":
 		return invalid("reason", "is empty")
 	case slices.Contains(ownReasons, strings.ToLower(e.reason)):

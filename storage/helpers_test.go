@@ -205,7 +205,22 @@ func MustDump(tb testing.TB, db *gorm.DB) map[string][]string {
 		}
 		slices.Sort(dump[table])
 	}
+	if onPostgres && slices.Contains(tables, "board_moves") {
+		delete(dump, "board_moves")
+		dump["board_ranges"] = mustBoardCounts(tb, db)
+	}
 	return dump
+}
+
+// mustBoardCounts says what ranges and moves count on each board together. Moves
+// go to their ranges when a fold comes.
+func mustBoardCounts(tb testing.TB, db *gorm.DB) (counts []string) {
+	tb.Helper()
+	must(tb, db.Raw(`
+SELECT concat_ws(' ', season_id, league_id, sum(players)) FROM (
+  SELECT season_id, league_id, players FROM board_ranges UNION ALL SELECT season_id, league_id, players FROM board_moves) AS counted
+GROUP BY season_id, league_id HAVING sum(players) <> 0 ORDER BY season_id, league_id`).Scan(&counts).Error)
+	return counts
 }
 
 // mustTables returns the names of all tables, but for the index that FTS5 makes

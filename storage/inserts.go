@@ -10,8 +10,9 @@ import (
 )
 
 // insertion is a statement that writes many rows at once. The hot ones are
-// written by hand, for GORM's own takes longer to build than SQLite to run, and
-// whatever the number of rows is, every text is one that is prepared already.
+// written by hand: GORM takes longer to build its own than SQLite to run it,
+// and whatever the number of rows is, every text here is one that is prepared
+// already.
 //
 // On SQLite they come in powers of two, with the place of one row repeated: to
 // run one more statement is cheap there. On PostgreSQL it is another round trip:
@@ -63,8 +64,8 @@ func (i *insertion) texts(prefix string) []func() string {
 	return texts
 }
 
-// put writes rows, whose values stand one behind the other in args, and says
-// how many were written.
+// put writes rows, whose values stand one after the other in args, and says how
+// many were written.
 func (u *unit) put(i *insertion, args []any) (written int64, err error) {
 	if u.locksRows {
 		return u.putLists(i, args)

@@ -70,7 +70,7 @@ func (u *unit) putAllLists(t *together, args [][]any) (written []int64, err erro
 	return written, eachRow(u.ready(u.allOf[t], lists), func(rows *sql.Rows) error { return rows.Scan(counts...) })
 }
 
-// lists appends a list for each column of rows that stand one behind the other.
+// lists appends a list for each column of rows that stand one after the other.
 func (i *insertion) lists(to []any, args []any) ([]any, error) {
 	for n, kind := range i.types {
 		list, err := listOf(kind, args, n, i.columns)

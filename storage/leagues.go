@@ -36,7 +36,7 @@ type Standing struct {
 // BoardPage is a part of a board.
 type BoardPage struct {
 	Standings []Standing `json:"standings"`
-	Next      Cursor     `json:"next"` // for the page behind it; "": this is the last
+	Next      Cursor     `json:"next"` // of the page that follows; "": this is the last
 }
 
 // All returns the leagues from the lowest tier to the highest.
@@ -45,11 +45,11 @@ func (s *Leagues) All(ctx context.Context) (leagues []models.League, err error) 
 	return leagues, err
 }
 
-// BookXP adds XP to a user's standing in the season that a moment falls in,
-// or in the present one if that is settled (see Settle), and returns the season. Submit
-// does it for sessions; this is for XP of other kinds. It is not repeatable by
-// itself: call it inside of the transaction that notes what it is for, with
-// store.In(tx).
+// BookXP adds XP to a user's standing in the season that a moment falls in, or
+// in the present one if that is settled (see Settle), and returns the season.
+// Submit does it for sessions; this is for XP of other kinds. It is not
+// repeatable by itself: call it inside the transaction that records what it is
+// for, with store.In(tx).
 func (s *Leagues) BookXP(ctx context.Context, userID, xp int64, at time.Time) (season models.Season, err error) {
 	if xp < 0 || xp > maxXP {
 		return season, invalid("xp", "is %d: give 0 to %d", xp, maxXP)
@@ -62,8 +62,8 @@ func (s *Leagues) BookXP(ctx context.Context, userID, xp int64, at time.Time) (s
 }
 
 // Board returns up to limit places of a league's board in a season, from the
-// top or behind a cursor (S11, S17). A cursor of another board or season is
-// refused. By default, with a limit of 0, 50; at the most 1000.
+// top or after a cursor (S11, S17). A cursor of another board or season is
+// refused with ErrCursor. A limit of 0 means 50; the most is 1000.
 func (s *Leagues) Board(ctx context.Context, seasonID, leagueID int64, after Cursor, limit int) (page BoardPage, err error) {
 	if limit, err = pageSize("limit", limit); err != nil {
 		return page, err
@@ -91,8 +91,8 @@ func (s *Leagues) top(ctx context.Context, seasonID, leagueID int64, limit int) 
 	return list, err
 }
 
-// behind returns up to limit places behind a cursor, ranked by what is ahead
-// of the first at the same moment.
+// behind returns up to limit places after a cursor, ranked by what is ahead of
+// the first at the same moment.
 func (s *Leagues) behind(ctx context.Context, seasonID, leagueID int64, after Cursor, limit int) (list []Standing, err error) {
 	from, err := after.place(seasonID, leagueID)
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *Leagues) Rank(ctx context.Context, seasonID, userID int64) (standing St
 
 // Window returns a user's place in a season with up to radius places above
 // and below it, from the top. It returns ErrNotFound when they have not
-// played in it. By default, with a radius of 0, 50; at the most 1000.
+// played in it. A radius of 0 means 50; the most is 1000.
 func (s *Leagues) Window(ctx context.Context, seasonID, userID int64, radius int) (window []Standing, err error) {
 	if radius, err = pageSize("radius", radius); err != nil {
 		return nil, err
@@ -146,8 +146,9 @@ func (s *Leagues) Window(ctx context.Context, seasonID, userID int64, radius int
 
 // The inner part of the boards' queries stands on the covering index alone;
 // names are looked up for the places that are shown. Those of equal XP, who may
-// be most of a board, are found by themselves; behind the plus, a user id is a
-// value to SQLite, which then takes both columns of the comparison to the index.
+// be most of a board, are found by themselves; with a plus before it, a user id
+// is a plain value to SQLite, which then takes both columns of the comparison
+// to the index.
 var (
 	allLeagues = declare(`SELECT * FROM {leagues} WHERE tier >= 1 ORDER BY tier`,
 		"SEARCH leagues USING INDEX idx_leagues_tier (tier>?)")
@@ -243,7 +244,7 @@ ON CONFLICT (user_id, season_id) DO UPDATE SET
   weekly_xp = stored.weekly_xp + excluded.weekly_xp,
   reached_at = CASE WHEN excluded.reached_at > stored.reached_at THEN excluded.reached_at ELSE stored.reached_at END`)
 
-// addStandings adds to the standings that are there. Who plays in a season
+// addStandings adds to the standings that are there. Whoever plays in a season
 // stays in the league that they began it in, unless an earlier season is
 // settled meanwhile and moves them.
 func (u *unit) addStandings(rows []models.LeagueParticipant) error {
@@ -252,6 +253,9 @@ func (u *unit) addStandings(rows []models.LeagueParticipant) error {
 		args = append(args, r.SeasonID, r.LeagueID, r.UserID, r.WeeklyXP, r.ReachedAt.UnixMilli())
 	}
 	_, err := u.put(insertStandings, args)
+	if u.locksRows {
+		u.folds.add(len(rows))
+	}
 	return err
 }
 

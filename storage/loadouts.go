@@ -23,7 +23,8 @@ const (
 	WornUnknown LoadoutFault = "not in the shop"
 )
 
-// LoadoutFinding is something that is worn and should not be, or not there.
+// LoadoutFinding is an item that is worn and should not be, or in the wrong
+// slot.
 type LoadoutFinding struct {
 	UserID  int64        `json:"user_id"`
 	Slot    string       `json:"slot"` // where it is worn
@@ -44,10 +45,11 @@ type LoadoutRepair struct {
 	MovedTo string `json:"moved_to"`
 }
 
-// CheckLoadouts looks whether everything that is worn is owned and in its own
-// slot, and returns what is not, by user and slot (N14). The store's own methods
-// and the database's foreign keys keep it so; rows that other programs wrote may
-// not be. It reads all that is worn, from one moment, and keeps nobody waiting.
+// CheckLoadouts checks whether everything that is worn is owned and in its own
+// slot, and returns what is not, by user and slot (N14). The store's own
+// methods and the database's foreign keys keep it so; other programs may write
+// rows that break it. It reads all that is worn, at one moment, and keeps
+// nobody waiting.
 func (s *Shop) CheckLoadouts(ctx context.Context) (findings []LoadoutFinding, err error) {
 	err = s.engine.read(ctx, func(u *unit) error {
 		findings, err = u.wornWrongly(math.MinInt64, math.MaxInt64)
@@ -57,10 +59,10 @@ func (s *Shop) CheckLoadouts(ctx context.Context) (findings []LoadoutFinding, er
 }
 
 // RepairLoadouts repairs what CheckLoadouts finds, each user in a transaction
-// of their own: what is owned moves to its own slot where that is empty; all
-// else is taken off. Who was repaired is of the next version. It returns what
-// it did, and may be called again at any time: where there is nothing to repair
-// it writes nothing.
+// of their own: what is owned moves to its own slot if that is empty; all else
+// is taken off. Each user who was repaired gets the next version. It returns
+// what it did, and may be called again at any time: if there is nothing to
+// repair, it writes nothing.
 func (s *Shop) RepairLoadouts(ctx context.Context) (repairs []LoadoutRepair, err error) {
 	findings, err := s.CheckLoadouts(ctx)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/flashstore/flashstore/models"
 )
 
-// GetMany returns the users of these ids in the order in which they are asked
-// for, from one moment. Those who do not exist are left out; an id that is
-// given twice comes twice (P7).
+// GetMany returns the users with these ids in the order of ids, from one
+// moment. Those who do not exist are left out; a user whose id is given twice
+// comes twice (P7).
 func (s *Users) GetMany(ctx context.Context, ids []int64) (users []models.User, err error) {
 	reading := s.engine.read
 	if len(ids) > maxPart {

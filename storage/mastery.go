@@ -45,8 +45,7 @@ func (s *Mastery) Operation(ctx context.Context, userID int64, operation string)
 
 // Weakest returns up to limit facts that the user knows least: the lowest
 // level first, then the smaller share of right answers, then the slower. An
-// empty operation means all of them. By default, with a limit of 0, 50; at
-// the most 1000.
+// empty operation means all of them. A limit of 0 means 50; the most is 1000.
 func (s *Mastery) Weakest(ctx context.Context, userID int64, operation string, limit int) (stats []models.MasteryStat, err error) {
 	limit, err = pageSize("limit", limit)
 	if err != nil {

@@ -86,9 +86,9 @@ func (u *unit) steps(events []models.AnswerEvent) []any {
 	return args
 }
 
-// lateOf returns those of answers to different facts that came behind a later
-// one to their fact, where not as many levels were written: theirs are as they
-// were.
+// lateOf returns those of answers to different facts that came after a later
+// one to their fact, if fewer levels were written than answers: theirs are as
+// they were.
 func (u *unit) lateOf(events []models.AnswerEvent, written int64) (late []models.AnswerEvent, err error) {
 	if written == int64(len(events)) {
 		return nil, nil
@@ -107,7 +107,7 @@ var addLevels = declareInsert(insertLevels, levelTypes, stepLevels+`,
   last_answer_id     = excluded.last_answer_id
 WHERE excluded.last_answer_id > {mastery_stats}.last_answer_id`)
 
-// stepLevels is that step, but for the answer that it comes from.
+// stepLevels is that step without the answer that it comes from.
 const stepLevels = `
 ON CONFLICT (user_id, operation, fact) DO UPDATE SET
   mastery_level      = CASE
@@ -179,7 +179,7 @@ func (u *unit) foldMastery(userID int64, operation string, events []models.Answe
 	for _, e := range events {
 		f.add(e)
 	}
-	if late := f.late(); len(late) > 0 {
+	if late := f.lateFacts(); len(late) > 0 {
 		log, err := u.allOfFacts(userID, operation, late)
 		if err != nil {
 			return err

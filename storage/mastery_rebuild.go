@@ -28,11 +28,11 @@ func (r RebuildResult) plus(other RebuildResult) RebuildResult {
 	}
 }
 
-// Rebuild makes what is stored of a user's facts what the answer log says, in
-// one transaction (N8). It changes only what Verify finds different, and
-// queues the user for the next rollup; where all is well it writes nothing and
-// does not wait for the writer. It may be repeated. It returns ErrNotFound
-// when there is no such user.
+// Rebuild makes what is stored for a user's facts agree with the answer log, in
+// one transaction (N8). It changes only what Verify finds different, and queues
+// the user for the next rollup; if all is well, it writes nothing and does not
+// wait for the writer. It may be repeated. It returns ErrNotFound when there is
+// no such user.
 func (s *Mastery) Rebuild(ctx context.Context, userID int64) (result RebuildResult, err error) {
 	differences, err := s.Verify(ctx, userID)
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *Mastery) Rebuild(ctx context.Context, userID int64) (result RebuildResu
 // RebuildAll rebuilds all users, in the order of their ids, each in a
 // transaction of their own: others write in between. After a change of
 // Rules.Mastery it brings every level to the new rule. After an error the
-// result says what was done until then; it may be called again.
+// result says what was done so far; it may be called again.
 func (s *Mastery) RebuildAll(ctx context.Context) (result RebuildResult, err error) {
 	err = s.engine.eachUser(ctx, func(userID int64) error {
 		one, err := s.Rebuild(ctx, userID)

@@ -17,10 +17,10 @@ import (
 type DifferenceKind string
 
 const (
-	// DifferenceMissing means that the log has answers to a fact of which
+	// DifferenceMissing means that the log has answers to a fact for which
 	// nothing is stored.
 	DifferenceMissing DifferenceKind = "missing"
-	// DifferenceSurplus means that something is stored of a fact to which the
+	// DifferenceSurplus means that something is stored for a fact to which the
 	// log has no answer.
 	DifferenceSurplus DifferenceKind = "surplus"
 	// DifferenceDifferent means that the log makes it another level, or other
@@ -28,7 +28,7 @@ const (
 	DifferenceDifferent DifferenceKind = "different"
 )
 
-// MasteryDifference is one fact of one user of which another thing is stored
+// MasteryDifference is one fact of one user for which something else is stored
 // than the answer log says.
 type MasteryDifference struct {
 	UserID    int64               `json:"user_id"`
@@ -62,14 +62,14 @@ func (d MasteryDifference) String() string {
 var levelColumns = strings.Split(masteryColumns, ", ")
 
 // Verify folds all answers of a user again, in the order of their ids and by
-// the store's rules, and compares what comes of it with what is stored (N8).
-// It returns where they differ, by operation and fact; nothing where all is
-// well. It reads one moment and changes nothing, takes as long as the user's
-// answers are many, and keeps as much in memory as their facts. It returns
-// ErrNotFound when there is no such user, and an *ArchiveError where answers of
-// theirs were moved to an archive that cannot be read, or has not all of them.
+// the store's rules, and compares the result with what is stored (N8). It
+// returns where they differ, by operation and fact; nothing if all is well. It
+// reads one moment and changes nothing, takes the longer the more answers there
+// are, and keeps only the user's facts in memory. It returns ErrNotFound when
+// there is no such user, and an *ArchiveError where answers of theirs were
+// moved to an archive that cannot be read, or has not all of them.
 func (s *Mastery) Verify(ctx context.Context, userID int64) (differences []MasteryDifference, err error) {
-	err = s.engine.whole(ctx, func(u *unit) error {
+	err = s.engine.snapshotWithArchive(ctx, func(u *unit) error {
 		if _, err := u.user(userByID, userID); err != nil {
 			return err
 		}
@@ -81,8 +81,8 @@ func (s *Mastery) Verify(ctx context.Context, userID int64) (differences []Maste
 
 // VerifyAll verifies all users, in the order of their ids, and calls fn with
 // each difference. Every user is read at a moment of their own, so that no
-// snapshot stays open for long; who leaves meanwhile is left out. It stops at
-// the first error of fn's and returns that one.
+// snapshot stays open for long; a user who is erased meanwhile is left out. It
+// stops at the first error of fn and returns it.
 func (s *Mastery) VerifyAll(ctx context.Context, fn func(MasteryDifference) error) error {
 	return s.engine.eachUser(ctx, func(userID int64) error {
 		differences, err := s.Verify(ctx, userID)
@@ -171,7 +171,7 @@ func (u *unit) foldLog(userID int64, until models.ID, operation ...string) (stat
 		return nil
 	})
 	if err != nil {
-		return nil, err // a part of the log is another level
+		return nil, err // a part of the log would make another level
 	}
 	for _, operation := range slices.Sorted(maps.Keys(folds)) {
 		stats = append(stats, folds[operation].stats()...)

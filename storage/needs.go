@@ -15,8 +15,8 @@ type Needs struct {
 	// Outcome is what the season would bring the user, were it settled now.
 	Outcome MoveReason `json:"outcome"`
 	// XPToPromotion is how much more XP makes the user one of the promoted, in
-	// the top tier one of the champions; 0: they are. Who reaches as much XP as
-	// another later is behind them: it takes one more.
+	// the top tier one of the champions; 0: they are. Whoever reaches the same
+	// XP later ranks behind, so overtaking takes one XP more.
 	XPToPromotion int64 `json:"xp_to_promotion"`
 	// Demotion is nil in the lowest tier, where nobody moves down.
 	Demotion *DemotionNeeds `json:"demotion"`
@@ -38,7 +38,7 @@ type DemotionNeeds struct {
 }
 
 // Needs returns what a user needs to be promoted in a season and not to be
-// demoted. All of it is of one moment and supposes that nobody else gets XP. It
+// demoted. All of it is of one moment and assumes that nobody else gets XP. It
 // returns ErrNotFound when the user has not played in the season.
 func (s *Leagues) Needs(ctx context.Context, seasonID, userID int64) (needs Needs, err error) {
 	err = s.engine.snapshot(ctx, func(u *unit) error {

@@ -13,23 +13,23 @@ import (
 //
 // By default, all of it is off. It judges answers that come for the first time:
 // what is booked stays booked and what is set aside stays there, whatever is
-// switched on or off later. All processes of a database should have the same:
-// one that has it off looks once, when it first books, whether anything was set
-// aside in the past.
+// switched on or off later. All processes of a database should have the same
+// Plausibility: one that has it off checks once, when it first books, whether
+// anything was set aside in the past.
 type Plausibility struct {
 	// FloorMS sets aside what was answered in fewer ms, right or wrong. 0: off.
 	FloorMS int64
 
 	// SessionSlack sets aside what was answered more than this before its
 	// session started or after it ended. An answer that is appended ahead of
-	// its session is judged without it, and then booked. 0: off; with
-	// time.Millisecond nearly nothing is let pass.
+	// its session is judged without it, and stays booked. 0: off; with
+	// time.Millisecond nearly nothing passes.
 	SessionSlack time.Duration
 
 	// MaxAge sets aside what was answered, or whose session ended, longer ago
-	// than this when it comes. It should be longer than clients are offline.
-	// 0: off; then sessions may be told of weeks long ago, and until those are
-	// settled each may win a prize.
+	// than this when it arrives. It should be longer than clients are offline.
+	// 0: off; then sessions of weeks long past may be submitted, and until
+	// those weeks are settled each may win a prize.
 	MaxAge time.Duration
 }
 
@@ -80,8 +80,8 @@ func (p *Plausibility) doubt(now time.Time, session *models.Session, e models.An
 func (p *Plausibility) isOld(now, at time.Time) bool { return p.MaxAge > 0 && now.Sub(at) > p.MaxAge }
 
 // checkEnd refuses a session that ended long before an answer that is booked:
-// with answers that were appended when they were given, a session could be told
-// of a week long ago.
+// with answers that were appended when they were given, a session could
+// otherwise claim a week long past.
 func (p *Plausibility) checkEnd(session *models.Session, e models.AnswerEvent) error {
 	if session == nil || !p.isOld(e.CreatedAt, session.EndedAt) {
 		return nil

@@ -12,10 +12,10 @@ import (
 	"github.com/flashstore/flashstore/writequeue"
 )
 
-// postgresLanes is how many groups are booked at once where the application
-// does not say: while the database works for one, the next is made ready. Each
-// takes a connection, and database/sql keeps two that are idle, unless it is
-// told otherwise: with more lanes it would close and open one at every turn.
+// postgresLanes is how many groups are booked at once if the application does
+// not say: while the database works on one, the next is made ready. Each takes
+// a connection, and database/sql keeps two idle ones unless it is told
+// otherwise: with more lanes it would close and open one at every turn.
 const postgresLanes = 2
 
 func isPostgres(db *gorm.DB) bool { return db.Name() == "postgres" }
@@ -29,15 +29,15 @@ func (e *engine) queueConfig() writequeue.Config {
 	return cfg
 }
 
-// ProtocolError says that PostgreSQL is asked in a way in which ids cannot be
-// written. Nothing was changed.
+// ProtocolError says that the connection to PostgreSQL uses a protocol mode in
+// which ids cannot be written. Nothing was changed.
 type ProtocolError struct {
 	Err error // what the database said to an id
 }
 
 func (e *ProtocolError) Error() string {
 	return "ids cannot be written in pgx's modes simple_protocol and exec: take PreferSimpleProtocol off, and " +
-		"default_query_exec_mode out of the DSN; behind a pooler without prepared statements make it describe_exec: " + e.Err.Error()
+		"default_query_exec_mode out of the DSN; with a pooler that has no prepared statements, make it describe_exec: " + e.Err.Error()
 }
 
 func (e *ProtocolError) Unwrap() error { return e.Err }

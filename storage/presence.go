@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"gorm.io/gorm/clause"
-
 	"github.com/flashstore/flashstore/hooks"
 	"github.com/flashstore/flashstore/models"
 	"github.com/flashstore/flashstore/writequeue"
@@ -18,12 +16,12 @@ import (
 // Touch notes that a user is active now. It writes nothing: the times are kept
 // in memory, one a user, and written together each Config.PresenceInterval, by
 // default 30 seconds, and at Close; until then, Get returns the time before.
-// What a process that is killed had in memory is lost. A written time is never
-// moved backwards, and a user who does not exist, or not any more, is ignored.
+// What a killed process had in memory is lost. A written time is never moved
+// backwards, and a user who does not exist, or no longer does, is ignored.
 //
-// Inside of a transaction it does the same: it does not roll back. It returns
-// writequeue.ErrOverloaded when the times of 65536 other users wait and cannot
-// be written, and writequeue.ErrClosed after Close.
+// Inside a transaction it does the same: it does not roll back with it. It
+// returns writequeue.ErrOverloaded when the times of 65536 other users wait and
+// cannot be written, and writequeue.ErrClosed after Close.
 func (s *Users) Touch(ctx context.Context, userID int64) error {
 	if s.engine.db == nil {
 		return ErrNotInUse
@@ -35,9 +33,9 @@ func (s *Users) Touch(ctx context.Context, userID int64) error {
 }
 
 // FlushPresence writes the times that Touch keeps, a few hundred users a
-// transaction. After an error those that are not written are kept. Inside of a
-// transaction of the caller's, which may roll back, all are kept, and written
-// once more with the next batch, which changes nothing.
+// transaction. After an error those that are not written are kept. Inside a
+// transaction of the caller's, which may roll back, all are kept and written
+// once more with the next batch; that changes nothing.
 func (s *Users) FlushPresence(ctx context.Context) error {
 	if s.engine.db == nil {
 		return ErrNotInUse
@@ -141,8 +139,8 @@ func (p *presence) run(interval time.Duration) {
 	}
 }
 
-// end stops the goroutine and writes what is left, past the queue, where there
-// may be no place.
+// end stops the goroutine and writes what is left, bypassing the queue, which
+// may be full.
 func (p *presence) end() error {
 	p.mu.Lock()
 	p.closed = true
@@ -215,9 +213,5 @@ func (u *unit) savePresence(part []activity) error {
 	for i := range users {
 		users[i].LastActiveAt = times[users[i].ID]
 	}
-	stored := clause.OnConflict{
-		Columns:   []clause.Column{{Name: "id"}},
-		DoUpdates: clause.AssignmentColumns([]string{"last_active_at"}),
-	}
-	return insert(u.table(models.User{}).Clauses(stored), users, userColumns)
+	return u.saveUsers(users, "last_active_at")
 }

@@ -66,7 +66,7 @@ func foldBatch(rules *Rules, stats []models.MasteryStat, batch, log []models.Ans
 	for _, e := range batch {
 		f.add(e)
 	}
-	late := f.late()
+	late := f.lateFacts()
 	var again []models.AnswerEvent
 	for _, e := range log {
 		if slices.Contains(late, e.Fact) {

@@ -16,7 +16,7 @@ type RefundReceipt struct {
 }
 
 // Refund undoes a purchase in one transaction: the item leaves the inventory
-// and the slot that it is worn in, which makes the user's next version, and the
+// and, if it is worn, its slot (the user then gets the next version), and the
 // price that was paid for it comes back, whatever it costs today. The item can
 // be bought again, with a purchase id of its own: the one that was refunded
 // stays used up (ErrConflict).

@@ -23,8 +23,8 @@ type RollupResult struct {
 // their turn in between.
 const rollupBatch = 64
 
-// Run writes the summaries of all users with answers since the last run, on
-// demand or by the hour, a few users a transaction. Its cost follows the
+// Run writes the summaries of all users with answers since the last run, a few
+// users a transaction. Call it on demand or by the hour: its cost follows the
 // activity, not the history. When it is stopped, what is left stays queued.
 func (s *Rollups) Run(ctx context.Context) (result RollupResult, err error) {
 	start := time.Now()
@@ -127,8 +127,8 @@ func (u *unit) rollUpUser(userID int64) (int, error) {
 	return len(rollups), insert(u.table(models.MasteryRollup{}).Clauses(upsert), rollups, rollupColumns)
 }
 
-// accuracyLevel is the seed's level by accuracy (S53). Its text gives 2 to
-// what was never right, which is a defect: here it is 0.
+// accuracyLevel is the seed's level by accuracy (S53). The seed gives 2 to a
+// fact that was never answered right, which is a defect: here it is 0.
 func accuracyLevel(attempts, correct int64) int64 {
 	atLeast := func(number, percent int64) bool { return attempts >= number && correct*100 >= attempts*percent }
 	switch {

@@ -13,15 +13,15 @@ import (
 )
 
 // On a database that locks rows, whatever is computed from a user's rows is
-// computed with the user's row locked, until the commit: answers without a
-// session, too. Under READ COMMITTED each statement behind the lock sees what
-// the one before has committed, so that every change of one user is made as if
-// there were no others. Answers that need nothing computed are written in the
-// statement that takes the lock.
+// computed with the user's row locked until the commit, answers without a
+// session included. Under READ COMMITTED each statement after the lock sees
+// what the previous holder has committed, so that every change of one user is
+// made as if there were no others. Answers that need nothing computed are
+// written in the statement that takes the lock.
 //
 // All that one transaction needs is locked before anything is written, in one
-// order: seasons, users by their ids, session ids. Who settles a season locks
-// its row first.
+// order: seasons, users by their ids, session ids. A settlement locks its
+// season's row first.
 
 // errLost ends a transaction that others were ahead of: run again, it sees
 // what they have done. To hooks and writequeue it is a serialization failure.
@@ -30,7 +30,7 @@ var errLost = lostError{}
 type lostError struct{}
 
 func (lostError) Error() string {
-	return "another transaction was first at this moment: run this one again from its start"
+	return "another transaction was first: run this one again from its start"
 }
 
 // SQLState is how PostgreSQL says so.
@@ -83,7 +83,7 @@ func (u *unit) lockSessions(ids []models.ID) error {
 	}
 	keys := make([]int64, len(ids))
 	for i, id := range ids {
-		keys[i] = int64(binary.BigEndian.Uint64(id[8:])) // the half that is by chance
+		keys[i] = int64(binary.BigEndian.Uint64(id[8:])) // the random half
 	}
 	for part := range slices.Chunk(distinct(keys), maxVariables) {
 		args := make([]any, len(part))

@@ -7,12 +7,11 @@ import (
 	"gorm.io/gorm"
 )
 
-// maxVariables is the most that SQLite binds to one statement; what is more
-// is cut into several (T26).
+// maxVariables is the most that SQLite binds to one statement; more is cut into
+// several (T26).
 const maxVariables = 32766
 
-// Pages have this many rows where the caller does not say, and never more
-// than the other.
+// The rows of a page: by default, and at most.
 const (
 	defaultPage = 50
 	maxPage     = 1000

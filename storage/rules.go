@@ -9,8 +9,8 @@ import (
 	"github.com/flashstore/flashstore/models"
 )
 
-// Rules are the numbers of the game. Take DefaultRules and change what your
-// game has otherwise; they must stay the same for the life of a database, for
+// Rules are the numbers of the game. Take DefaultRules and change what differs
+// in your game; they must stay the same for the life of a database, because
 // levels and XP are computed from them again.
 type Rules struct {
 	FastMS int64 // a right answer in less than this many ms is fast
@@ -42,7 +42,7 @@ type Rules struct {
 	ClockSkew time.Duration
 
 	// Plausibility says which answers are set aside instead of booked. By
-	// default, none. Switched on later, it is for what comes from then on.
+	// default, none. Switched on later, it applies to what comes from then on.
 	Plausibility Plausibility
 }
 
@@ -127,7 +127,7 @@ func (r *Rules) validate() error {
 		"Plausibility's FloorMS, SessionSlack and MaxAge must be 0, for off, or more")
 	reject(r.PrizeCoins < 0 || r.PrizeCoins > maxPrize, "PrizeCoins must be 0 to 2^40")
 	if _, err := time.LoadLocation(r.Zone); err != nil || r.Zone == "" {
-		errs = append(errs, fmt.Errorf("storage.Rules: Zone %q is no IANA zone: %w", r.Zone, err))
+		errs = append(errs, fmt.Errorf("storage.Rules: Zone %q is not an IANA zone: %w", r.Zone, err))
 	}
 	return errors.Join(errs...)
 }

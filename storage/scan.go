@@ -23,7 +23,7 @@ func scanRows[T any](tx *gorm.DB, expected int, scan func(*sql.Rows, *T) error) 
 		return scan(rows, &list[len(list)-1])
 	})
 	if err != nil {
-		return nil, err // some rows are not a shorter list
+		return nil, err // some of the rows are missing
 	}
 	return list, nil
 }
@@ -42,7 +42,7 @@ func eachRow(tx *gorm.DB, scan func(*sql.Rows) error) (err error) {
 			return err
 		}
 	}
-	return rows.Err() // some rows are not all of them
+	return rows.Err() // what ended the rows early, or nil
 }
 
 // expectedRows is how many rows to make room for where up to limit may come:
@@ -57,7 +57,7 @@ type millis time.Time
 func (m *millis) Scan(value any) error {
 	ms, ok := value.(int64)
 	if !ok {
-		return fmt.Errorf("%v of type %T is no time in milliseconds since 1970", value, value)
+		return fmt.Errorf("%v of type %T is not a time in milliseconds since 1970", value, value)
 	}
 	*m = millis(time.UnixMilli(ms).UTC())
 	return nil

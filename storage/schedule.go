@@ -7,12 +7,12 @@ import (
 	"github.com/flashstore/flashstore/models"
 )
 
-// Schedule returns the season that a moment falls in and those behind it, weeks
-// of them in all, by the calendar alone: the first one's StartsAt is the bell
-// before the moment, its EndsAt the next one (P8). It asks no database, so
-// SettledAt is nil. A week has 168 hours, or an hour less or more where the
-// clocks change in the rules' zone: wait until EndsAt, not for a week. By
-// default, with weeks of 0, 50; at the most 1000.
+// Schedule returns the season that a moment falls in and those that follow it,
+// weeks of them in all, by the calendar alone: the first one's StartsAt is the
+// bell before the moment, its EndsAt the next one (P8). It asks no database, so
+// SettledAt is nil. A week has 168 hours, or an hour less or more when the
+// clocks change in the rules' zone: wait until EndsAt, not for a week. Weeks of
+// 0 means 50; the most is 1000.
 func (s *Leagues) Schedule(ctx context.Context, at time.Time, weeks int) (seasons []models.Season, err error) {
 	if s.engine.db == nil {
 		return nil, ErrNotInUse

@@ -6,7 +6,7 @@ import (
 	"github.com/flashstore/flashstore/models"
 )
 
-// Search returns up to limit users whom text finds, each once, in this order
+// Search returns up to limit users that match text, each once, in this order
 // (S43):
 //
 //  1. whose uid begins with it, in the order of their uids;
@@ -27,13 +27,13 @@ import (
 // UTF-8, and case is what its locale says.
 //
 // With FTS5 the store makes the index of the words when it is opened with
-// MigrateApply. Where the index is missing, or the file cannot be written for
-// it, there is no part 4. Programs without FTS5 may use the same file: what
-// anybody changes is noted, and indexed by the next Search of a store with FTS5,
-// which then writes, some hundred names a transaction.
+// MigrateApply. If the index is missing, or the file cannot be written to,
+// there is no part 4. Programs without FTS5 may use the same file: what anybody
+// changes is noted, and indexed by the next Search of a store with FTS5, which
+// then writes, a few hundred names a transaction.
 //
-// By default, with a limit of 0, 50; at the most 1000. A text that is empty,
-// has more than 200 characters, or is not UTF-8 without NUL is an *InvalidError.
+// A limit of 0 means 50; the most is 1000. A text that is empty, has more than
+// 200 characters, or is not UTF-8 without NUL is an *InvalidError.
 func (s *Users) Search(ctx context.Context, text string, limit int) (users []models.User, err error) {
 	w, err := parseWanted(text, limit)
 	if err != nil {
@@ -47,13 +47,13 @@ func (s *Users) Search(ctx context.Context, text string, limit int) (users []mod
 	return users, err
 }
 
-// Search returns up to limit items that text finds, for sale or not, each once,
+// Search returns up to limit items that match text, for sale or not, each once,
 // in this order (S43): those whose slug begins with it, in the order of their
 // slugs; those whose name does, and then, where words are known, those that
-// have all words of text in their name and description together. It is
-// Users.Search in all else, but that a word of the name counts ten times one of
-// the description, and that PostgreSQL puts the best match first as well, by
-// ts_rank.
+// have all words of text in their name and description together. In all else it
+// is like Users.Search, except that a word of the name counts ten times as much
+// as one of the description, and that PostgreSQL, too, puts the best match
+// first, by ts_rank.
 func (s *Shop) Search(ctx context.Context, text string, limit int) (items []models.ShopItem, err error) {
 	w, err := parseWanted(text, limit)
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 	"github.com/flashstore/flashstore/migrations"
 )
 
-// The words of names in an index of FTS5's, on SQLite. Programs with FTS5 and
-// without use the same file: only those with it can touch the virtual tables, so
-// that no migration makes them and no trigger writes to them. Plain triggers
-// note in a plain table what was changed, by whomever, and a store with FTS5
-// takes it from there before it searches. All of it comes with the first store
-// that has FTS5, and is gone with the rollback of the migration 0005_search,
+// The words of names are kept in an FTS5 index on SQLite. Programs with and
+// without FTS5 use the same file: only those with it can touch the virtual
+// tables, and so no migration makes them and no trigger writes to them. Plain
+// triggers note in a plain table what was changed, by anybody, and a store with
+// FTS5 takes it from there before it searches. All of it comes with the first
+// store that has FTS5, and goes with the rollback of the migration 0005_search,
 // which names every part.
 //
-// The tables keep the names once more, for FTS5 can take words out of an index
-// only where it still has them; secure-delete takes them out for good.
+// The tables keep the names once more, because FTS5 can take words out of an
+// index only if it still has them; secure-delete takes them out for good.
 
 // indexPart is one object of the index, as sqlite_schema has it.
 type indexPart struct{ kind, name, sql string }
@@ -49,7 +49,7 @@ BEGIN INSERT INTO {search_queue} (kind, id) VALUES (2, OLD.id), (2, NEW.id) ON C
 BEGIN INSERT INTO {search_queue} (kind, id) VALUES (2, OLD.id) ON CONFLICT DO NOTHING; END`},
 }
 
-// fill settles how the tables are kept, and notes all that is there already.
+// fill sets how the tables are kept, and queues all that is there already.
 var fill = []string{
 	`INSERT INTO {search_users} ({search_users}, rank) VALUES ('secure-delete', 1)`,
 	`INSERT INTO {search_items} ({search_items}, rank) VALUES ('secure-delete', 1)`,
@@ -112,15 +112,15 @@ func (e *engine) missingParts(tx *gorm.DB) (missing []indexPart, err error) {
 		case !ok:
 			missing = append(missing, p)
 		case found != want:
-			return nil, &migrations.SchemaError{Table: want.name, Reason: "is there already and was not made by flashstore (it is " + found.sql + ")"}
+			return nil, &migrations.SchemaError{Table: want.name, Reason: "exists already and was not made by flashstore (it is " + found.sql + ")"}
 		}
 	}
 	return missing, nil
 }
 
-// makeWords makes the index anew, where another process has not done so at this
-// moment. A part that is missing by itself, a trigger that went with a table
-// that was made anew, has let changes pass.
+// makeWords rebuilds the index, unless another process has just done so. A
+// single missing part, such as a trigger that was dropped with its table, has
+// let changes pass, and so all of it is made again.
 func (e *engine) makeWords(tx *gorm.DB) error {
 	missing, err := e.missingParts(tx)
 	if err != nil || len(missing) == 0 {

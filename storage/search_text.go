@@ -25,7 +25,7 @@ func parseWanted(text string, limit int) (w wanted, err error) {
 	}
 	prefix := strings.TrimLeftFunc(text, unicode.IsSpace)
 	if n := utf8.RuneCountInString(prefix); n > maxWanted {
-		return w, invalid("text", "has %d characters: give %d at the most", n, maxWanted)
+		return w, invalid("text", "has %d characters: give at most %d", n, maxWanted)
 	}
 	if w.asIs, err = rangeOf(prefix); err != nil {
 		return w, err
@@ -86,11 +86,11 @@ func rangeOf(prefix string) (textRange, error) {
 			return textRange{prefix, begin + string(nextRune(last))}, nil
 		}
 	}
-	return textRange{}, invalid("text", "is %q, behind which there is no text", prefix)
+	return textRange{}, invalid("text", "is %q, and no text sorts after it", prefix)
 }
 
-// nextRune returns the character behind r, past the surrogates, which UTF-8
-// has not.
+// nextRune returns the character after r, skipping the surrogates, which UTF-8
+// does not have.
 func nextRune(r rune) rune {
 	if r == 0xD7FF {
 		return 0xE000

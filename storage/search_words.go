@@ -10,8 +10,8 @@ type wordSearch struct {
 	queued       bool                        // changes wait in search_queue to be indexed
 }
 
-// A stale match waits in the queue, and so is none. Both queries read the
-// matches first, whatever the planner knows of them.
+// A match whose row waits in the queue is stale and does not count. Both
+// queries read the matches first, whatever the planner knows of them.
 var wordsFTS5 = wordSearch{
 	users: (&query{sql: `
 SELECT u.* FROM (SELECT rowid AS id, rank FROM {search_users} WHERE {search_users} MATCH CAST(? AS TEXT) LIMIT 10000) AS w

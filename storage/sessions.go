@@ -37,8 +37,8 @@ type Receipt struct {
 	// SeasonID is the season that the XP went to: the one in which the
 	// session ended, or the present one if that is settled.
 	SeasonID int64 `json:"season_id"`
-	// SetAside are the answers that the rules' Plausibility did not take: they
-	// are in none of the above. Where it took none, all of it is zero, the
+	// SetAside counts the answers that the rules' Plausibility refused: they
+	// are in none of the above. If it refused all, everything else is zero, the
 	// season too.
 	SetAside int64 `json:"set_aside"`
 	// Repeated says that the session was booked before and nothing changed.
@@ -50,17 +50,17 @@ type Receipt struct {
 // commit (S14, S30). XP is computed here.
 //
 // The session's id is the key (N1). The same submission again returns the
-// first receipt, Repeated, and changes nothing. The same id with another
-// content, or an answer whose id another session of the user holds, is
-// ErrConflict. Answers that were appended under the session's id are booked
-// once. Sessions may come late, in any order: the result is the same (N17).
+// first receipt, Repeated, and changes nothing. The same id with other content,
+// or an answer whose id another session of the user holds, is ErrConflict.
+// Answers that were appended under the session's id are booked once. Sessions
+// may come late, in any order: the result is the same (N17).
 //
-// Answers that the rules' Plausibility does not take are set aside, and the
-// session is booked as the rest of them; without a rest it is not booked, but
-// its id is taken all the same. An answer that was appended and booked before
-// stays booked and counts, also where the session's times speak against it; but
-// a session that ended more than MaxAge before such an answer is refused, with
-// an *InvalidError.
+// Answers that the rules' Plausibility refuses are set aside, and the session
+// is booked as the rest of them; if nothing is left it is not booked, but its
+// id is taken nevertheless. An answer that was appended and booked before stays
+// booked and counts, even if the session's times speak against it; but a
+// session that ended more than MaxAge before such an answer is refused with an
+// *InvalidError.
 //
 // It returns ErrNotFound when there is no such user, and an *InvalidError for
 // input that breaks a rule. After an error nothing of it is stored.
@@ -73,8 +73,9 @@ func (s *Sessions) Submit(ctx context.Context, in Submission) (receipt Receipt, 
 	return out.receipt, err
 }
 
-// Recent returns up to limit sessions of a user, the latest first (S10); those
-// that were made in one millisecond in the order of their ids. By default, with a limit of 0, 50; at the most 1000.
+// Recent returns up to limit sessions of a user, the latest first (S10), those
+// of one millisecond in the order of their ids. A limit of 0 means 50; the most
+// is 1000.
 func (s *Sessions) Recent(ctx context.Context, userID int64, limit int) (sessions []models.Session, err error) {
 	limit, err = pageSize("limit", limit)
 	if err != nil {
@@ -115,7 +116,7 @@ func (u *unit) checkSubmission(in Submission) (booking, error) {
 	case ended.Before(started):
 		return booking{}, invalid("ended_at", "is before started_at")
 	case len(in.Answers) == 0:
-		return booking{}, invalid("answers", "are none: give one or more")
+		return booking{}, invalid("answers", "is empty: give one or more")
 	}
 	b := booking{userID: in.UserID, session: &models.Session{
 		UserID: in.UserID, ID: in.ID, Operation: operation,

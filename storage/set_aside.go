@@ -7,8 +7,8 @@ import (
 )
 
 // SetAside returns up to limit answers of a user that were set aside, each with
-// its reason, the latest first by their ids. By default, with a limit of 0, 50;
-// at the most 1000.
+// its reason, the latest first by their ids. A limit of 0 means 50; the most is
+// 1000.
 func (s *Answers) SetAside(ctx context.Context, userID int64, limit int) (answers []models.SetAsideAnswer, err error) {
 	limit, err = pageSize("limit", limit)
 	if err != nil {

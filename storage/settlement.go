@@ -20,8 +20,8 @@ type SettleResult struct {
 	Paid         int64         `json:"paid"`     // users with a prize
 	Coins        int64         `json:"coins"`    // of all prizes
 	// Repeated says that the season was settled before, and that this call
-	// changed nothing. Of all calls for a season one says false: the one that
-	// brought it to its end.
+	// changed nothing. Of all calls for a season just one says false: the one
+	// that completed it.
 	Repeated bool `json:"repeated"`
 }
 
@@ -61,9 +61,9 @@ func (e *EarlierSeasonError) Error() string {
 // between, and Season.SettledAt is set by the last. A settlement that was
 // stopped anywhere is resumed by the next call of any process.
 //
-// Who moves also moves on the boards of later seasons that they have played in
-// before this one was settled, with the XP that they have there. So a settlement
-// that comes late leads to the same leagues as one at the bell.
+// Users who move also move on the boards of later seasons that they played in
+// before this one was settled, with the XP that they have there. So a late
+// settlement leads to the same leagues as one at the bell.
 //
 // It returns a *SeasonOpenError before the season's end, an
 // *EarlierSeasonError while an earlier one is not settled, and ErrNotFound
@@ -95,13 +95,13 @@ func (s *Leagues) Settle(ctx context.Context, seasonID int64) (result SettleResu
 }
 
 // SettleDue settles all seasons that have ended, one by one, the earliest
-// first, and returns what it brought to an end. It is meant to be called at
-// each bell (see Schedule) and at start-up, by as many processes as like:
-// where nothing is due it costs one short query and waits for nobody.
+// first, and returns the results of those that it settled itself. It is meant
+// to be called at each bell (see Schedule) and at start-up, by any number of
+// processes: if nothing is due it costs one short query and waits for nobody.
 //
 // A week in which nobody played has no season and needs none: nobody moves for
-// it, and who did not play in a season keeps their league. After an error those
-// that are settled are settled, and the next call goes on.
+// it, and whoever did not play in a season keeps their league. After an error
+// the seasons settled so far stay settled, and the next call goes on.
 func (s *Leagues) SettleDue(ctx context.Context) (results []SettleResult, err error) {
 	for {
 		due, err := s.firstDue(ctx)
@@ -129,8 +129,7 @@ func (s *Leagues) firstDue(ctx context.Context) (id int64, err error) {
 	return id, err
 }
 
-// There is a season a week: these look at all of them at the most, which are
-// few.
+// There is a season a week: at most these look at all of them, which are few.
 var (
 	dueSeason = declare(`
 SELECT s.id FROM {seasons} AS s
@@ -167,8 +166,8 @@ type settleStep struct {
 	repeated bool  // and was so before
 }
 
-// settle does one transaction's part of a settlement: it freezes the plan,
-// where that is not done, and applies the results of users behind after.
+// settle does one transaction's part of a settlement: it freezes the plan, if
+// that is not done yet, and applies the results of users with ids above after.
 func (u *unit) settle(seasonID, after int64) (step settleStep, err error) {
 	if step.season, err = u.lockToSettle(seasonID); err != nil {
 		return step, err

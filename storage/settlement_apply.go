@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"gorm.io/gorm/clause"
-
 	"github.com/flashstore/flashstore/models"
 )
 
@@ -57,9 +55,9 @@ func (u *unit) freeze(season models.Season) error {
 	return err
 }
 
-// applyResults applies the next results of a locked season, those of users
-// behind after, and returns the last of them, and whether no more are left.
-// What is applied already it leaves as it is.
+// applyResults applies the next results of a locked season, those of users with
+// ids above after, and returns the last of these users, and whether no more are
+// left. What is applied already stays as it is.
 func (u *unit) applyResults(season models.Season, after int64) (last int64, done bool, err error) {
 	limit := u.cfg.SettleBatch
 	var results []models.SeasonResult
@@ -156,18 +154,4 @@ func (b *batch) moveUsers(seasonID int64, results []models.SeasonResult) error {
 }
 
 // saveLeagues writes the users whom a season has moved or paid.
-func (b *batch) saveLeagues() error {
-	if len(b.changed) == 0 {
-		return nil
-	}
-	users := make([]models.User, 0, len(b.changed))
-	for _, id := range slices.Sorted(maps.Keys(b.changed)) {
-		b.users[id].UpdatedAt = b.now
-		users = append(users, *b.users[id])
-	}
-	stored := clause.OnConflict{
-		Columns:   []clause.Column{{Name: "id"}},
-		DoUpdates: clause.AssignmentColumns([]string{"league_id", "coins", "updated_at"}),
-	}
-	return insert(b.table(models.User{}).Clauses(stored), users, userColumns)
-}
+func (b *batch) saveLeagues() error { return b.saveChanged("league_id", "coins") }

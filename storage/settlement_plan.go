@@ -57,8 +57,8 @@ const (
 // In each league the first Rules.PromotePlaces with at least Rules.PromoteXP
 // move up a tier and get Rules.PrizeCoins; in the top tier they are paid and
 // stay. Then, above the lowest tier, the last Rules.DemotePlaces and all with
-// less than Rules.DemoteXP move down, but nobody who was promoted. Who did not
-// play in the season is not in it and does not move.
+// less than Rules.DemoteXP move down, but nobody who was promoted. Users who
+// did not play in the season are not in the plan and do not move.
 //
 // It returns ErrNotFound when nobody played in the season.
 func (s *Leagues) Plan(ctx context.Context, seasonID int64) (plan SeasonPlan, err error) {

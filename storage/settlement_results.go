@@ -24,8 +24,8 @@ func (s *Leagues) ResultOf(ctx context.Context, seasonID, userID int64) (result 
 }
 
 // ResultsOfUser returns up to limit results of a user in seasons before one,
-// the latest first; a before of 0 begins with the latest of all. By default,
-// with a limit of 0, 50; at the most 1000.
+// the latest first; a before of 0 begins with the latest of all. A limit of 0
+// means 50; the most is 1000.
 func (s *Leagues) ResultsOfUser(ctx context.Context, userID, before int64, limit int) (results []Move, err error) {
 	if limit, err = pageSize("limit", limit); err != nil {
 		return nil, err

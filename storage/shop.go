@@ -54,7 +54,7 @@ func (s *Shop) Put(ctx context.Context, item models.ShopItem) (models.ShopItem, 
 		}
 		item.ID = found.ID
 		if item.Slot != found.Slot {
-			return invalid("slot", "of item %q is %q and stays so, for it may be worn there: put a new item", item.Slug, found.Slot)
+			return invalid("slot", "of item %q is %q and cannot change, because it may be worn there: put a new item", item.Slug, found.Slot)
 		}
 		return u.table(item).Model(&item).
 			Select("name", "description", "rarity", "price", "asset_value", "active").Updates(&item).Error
@@ -98,19 +98,19 @@ func (s *Shop) Purchase(ctx context.Context, userID, itemID int64, purchaseID mo
 	return receipt, err
 }
 
-// Equip puts an item that the user owns into its slot, in the place of what
-// is there: the user is of the next version then. Worn already, it changes
-// nothing. It returns ErrNotFound, ErrNotOwned, or a *VersionError where the user
-// does not meet a condition, of which there may be none: IfVersion makes one.
+// Equip puts an item that the user owns into its slot, replacing what is there,
+// and gives the user the next version. If it is worn already, nothing changes.
+// It returns ErrNotFound, ErrNotOwned, or a *VersionError if the user does not
+// meet one of the conditions, if any are given: IfVersion makes one.
 //
-// As with Users.Update, it is repeatable without conditions.
+// Without conditions it is repeatable, as Users.Update is.
 func (s *Shop) Equip(ctx context.Context, userID, itemID int64, only ...Condition) error {
 	return s.engine.write(ctx, func(u *unit) error { return u.equip(userID, itemID, only) })
 }
 
-// Unequip empties a slot: the user is of the next version then. Where the slot
-// is empty it changes nothing. It returns ErrNotFound when there is no such
-// user, and what Equip returns of conditions.
+// Unequip empties a slot and gives the user the next version. If the slot is
+// empty, nothing changes. It returns ErrNotFound when there is no such user,
+// and a *VersionError as Equip does.
 func (s *Shop) Unequip(ctx context.Context, userID int64, slot string, only ...Condition) error {
 	return s.engine.write(ctx, func(u *unit) error { return u.unequip(userID, strings.TrimSpace(slot), only) })
 }

@@ -34,8 +34,7 @@ type Store struct {
 
 var _ gorm.Plugin = (*Store)(nil)
 
-// New returns the store. A Config that makes no sense comes back as an error
-// of db.Use.
+// New returns the store. An invalid Config is reported by db.Use.
 func New(cfg Config) *Store {
 	return over(&engine{cfg: cfg.withDefaults(), moved: &archive{path: cfg.Archive}})
 }
@@ -58,12 +57,12 @@ func over(e *engine) *Store {
 // Name returns the plugin's name.
 func (s *Store) Name() string { return Name }
 
-// Initialize looks whether the database can hold the store, brings hooks
-// along on SQLite, and applies what migrations are pending; the first store with
-// FTS5 indexes the words of the names that are there. On PostgreSQL it asks
-// first whether ids can be written, and returns a *ProtocolError where they
-// cannot. A database that is refused is as it was; after a later error hooks
-// stays in use. It is called by db.Use.
+// Initialize checks whether the database can hold the store, brings hooks along
+// on SQLite, and applies pending migrations; the first store with FTS5 indexes
+// the words of the names that are there. On PostgreSQL it checks first whether
+// ids can be written, and returns a *ProtocolError if they cannot. A database
+// that is refused is left as it was; after a later error hooks stays in use. It
+// is called by db.Use.
 func (s *Store) Initialize(db *gorm.DB) error {
 	if s.engine.db != nil {
 		return ErrInUse
@@ -73,7 +72,7 @@ func (s *Store) Initialize(db *gorm.DB) error {
 		return err
 	}
 	if cfg.Archive != "" && isPostgres(db) {
-		return errors.New("storage.Config.Archive is for SQLite: PostgreSQL has archived answers in a table beside the log")
+		return errors.New("storage.Config.Archive is for SQLite: PostgreSQL keeps archived answers in a table beside the log")
 	}
 	ctx := db.Statement.Context
 	if err := checkProtocol(ctx, db); err != nil {
@@ -112,7 +111,7 @@ func (s *Store) bringHooks(db *gorm.DB) error {
 	}
 	plugin := hooks.New(s.engine.cfg.Hooks)
 	if err := db.Use(plugin); err != nil {
-		return fmt.Errorf("take hooks in use: %w", err)
+		return fmt.Errorf("use hooks: %w", err)
 	}
 	s.hooks = plugin
 	return nil
@@ -126,6 +125,7 @@ func (s *Store) Close() error {
 	var err error
 	if s.engine.queue != nil {
 		err = errors.Join(s.engine.presence.close(), s.engine.queue.Close())
+		s.engine.folds.close()
 	}
 	err = errors.Join(err, s.engine.moved.close())
 	if s.hooks != nil {
@@ -135,15 +135,15 @@ func (s *Store) Close() error {
 }
 
 // Queue returns the write queue, for the application's own writes and for its
-// figures; nil before db.Use and inside of a transaction.
+// figures; nil before db.Use and inside a transaction.
 func (s *Store) Queue() *writequeue.Queue { return s.engine.queue }
 
-// In returns the same store inside of tx, a transaction of the caller's: what
-// its methods write commits or rolls back with tx. A method that fails takes
-// back its own part and leaves the rest of tx as it was.
+// In returns the same store inside tx, a transaction of the caller's: what its
+// methods write commits or rolls back with tx. A method that fails undoes its
+// own part and leaves the rest of tx as it was.
 //
 // On PostgreSQL rows stay locked until tx ends: a transaction that changes
 // several users does so in the order of their ids, or may end with a deadlock,
-// which hooks.Transaction runs again. Until then use the store that In returns,
-// for the outer one would wait for the rows that tx holds.
+// which hooks.Transaction runs again. Until then use the store that In returns:
+// the outer one would wait for the rows that tx holds.
 func (s *Store) In(tx *gorm.DB) *Store { return over(s.engine.in(tx)) }

@@ -29,12 +29,12 @@ type NewUser struct {
 
 // UserUpdate says what to change: a nil field stays as it is.
 type UserUpdate struct {
-	Email *string // "" takes the e-mail away
+	Email *string // "" removes the e-mail
 	Name  *string
 
-	// IfVersion is the models.User.Version that the change is made of: where
-	// the user is of another one, it is refused. By default, nil, whatever the
-	// version is. See storage.IfVersion.
+	// IfVersion is the models.User.Version that the change is based on: if the
+	// user has another one by now, it is refused. By default, nil: the version
+	// does not matter. See storage.IfVersion.
 	IfVersion *int64
 }
 
@@ -47,8 +47,8 @@ func (c UserUpdate) conditions() []Condition {
 
 // Create stores a new user at level 1, in the lowest league, with the coins
 // to start with and their ledger entry. It returns ErrTaken when another user
-// has the uid or the e-mail. It is not repeatable: run again, it finds the uid
-// taken, and without one it stores another user. Ensure is.
+// has the uid or the e-mail. It is not repeatable: called again, it finds the
+// uid taken, or without a uid stores another user. Ensure is repeatable.
 func (s *Users) Create(ctx context.Context, in NewUser) (user models.User, err error) {
 	err = s.engine.write(ctx, func(u *unit) error {
 		user, err = u.createUser(in)
@@ -99,13 +99,13 @@ func (s *Users) ByEmail(ctx context.Context, email string) (models.User, error) 
 	return s.one(ctx, userByEmail, normalizeEmail(email))
 }
 
-// Update changes a user and returns it as it is then, of the next version where
-// anything is different. It returns ErrNotFound, ErrTaken when another user has
-// the e-mail, or a *VersionError; then nothing has changed.
+// Update changes a user and returns it as it is afterwards, with the next
+// version if anything is different. It returns ErrNotFound, ErrTaken when
+// another user has the e-mail, or a *VersionError; then nothing has changed.
 //
 // It is repeatable without IfVersion. With it, a call that is repeated because
 // its answer was lost meets its own change: the *VersionError says to read
-// again, and what is read has the change.
+// again, and what is read then has the change.
 func (s *Users) Update(ctx context.Context, id int64, change UserUpdate) (user models.User, err error) {
 	err = s.engine.write(ctx, func(u *unit) error {
 		user, err = u.updateUser(id, change)
@@ -115,8 +115,8 @@ func (s *Users) Update(ctx context.Context, id int64, change UserUpdate) (user m
 }
 
 // List returns up to limit users with ids greater than after, in the order of
-// their ids: pass the last id of a page for the next one. By default, with a
-// limit of 0, 50; at the most 1000.
+// their ids: pass the last id of a page for the next one. A limit of 0 means
+// 50; the most is 1000.
 func (s *Users) List(ctx context.Context, after int64, limit int) (users []models.User, err error) {
 	limit, err = pageSize("limit", limit)
 	if err != nil {
@@ -184,11 +184,11 @@ func (u *unit) lockUsers(ids []int64) ([]models.User, error) {
 // userColumns is the number of columns of users.
 const userColumns = 12
 
-// saveProgress writes what sessions have brought locked users.
-func (u *unit) saveProgress(users []models.User) error {
+// saveUsers writes the named columns of locked users, of many in one statement.
+func (u *unit) saveUsers(users []models.User, columns ...string) error {
 	stored := clause.OnConflict{
 		Columns:   []clause.Column{{Name: "id"}},
-		DoUpdates: clause.AssignmentColumns([]string{"total_xp", "level", "coins", "last_active_at", "updated_at"}),
+		DoUpdates: clause.AssignmentColumns(columns),
 	}
 	return insert(u.table(models.User{}).Clauses(stored), users, userColumns)
 }

@@ -10,15 +10,15 @@ import (
 // ErrVersion is what every *VersionError is.
 var ErrVersion = errors.New("the user has changed since it was read")
 
-// VersionError says that a user is not of the version that a change was to be
-// made of: somebody else was first. Nothing was changed.
+// VersionError says that a user no longer has the version that a change was
+// based on: somebody else was first. Nothing was changed.
 type VersionError struct {
 	UserID     int64
 	Have, Want int64 // the version that is stored, and the one that was asked for
 }
 
 func (e *VersionError) Error() string {
-	return fmt.Sprintf("user %d is of version %d and not %d: read it again, and decide again what to change", e.UserID, e.Have, e.Want)
+	return fmt.Sprintf("user %d has version %d and not %d: read it again, and decide again what to change", e.UserID, e.Have, e.Want)
 }
 
 // Is makes every *VersionError an ErrVersion.
@@ -28,10 +28,10 @@ func (e *VersionError) Is(target error) bool { return target == ErrVersion }
 // zero Condition is one that no user meets.
 type Condition struct{ version int64 }
 
-// IfVersion is the condition that the user is of this version still: that of
-// models.User as it was read before what the change is decided on. Where it is
-// not, the change is refused with a *VersionError; a version below 1, which no
-// user has, with an *InvalidError (P10).
+// IfVersion is the condition that the user still has this version: that of the
+// models.User that the change was decided on. If not, the change is refused
+// with a *VersionError; a version below 1, which no user has, with an
+// *InvalidError (P10).
 func IfVersion(version int64) Condition { return Condition{version} }
 
 // check returns why a user does not meet conditions.
@@ -56,10 +56,9 @@ func (u *unit) lockUserIf(id int64, only []Condition) (*models.User, error) {
 	return user, err
 }
 
-// saveChange gives a locked user the next version, and writes it with the named
-// columns.
-func (u *unit) saveChange(user *models.User, columns ...string) error {
+// saveChange gives a locked user the next version.
+func (u *unit) saveChange(user *models.User) error {
 	user.Version++
 	user.UpdatedAt = u.now
-	return u.saveUser(user, append(columns, "version", "updated_at")...)
+	return u.saveUser(user, "version", "updated_at")
 }

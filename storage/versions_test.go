@@ -130,7 +130,7 @@ func TestVersions_IfVersion(t *testing.T) {
 			// All conditions must hold.
 			err := f.Shop.Unequip(ctx, ada.ID, "head", storage.IfVersion(2), storage.IfVersion(1))
 			mustBeVersion(t, err, storage.VersionError{UserID: ada.ID, Have: 2, Want: 1})
-			equal(t, err.Error(), "user 1 is of version 2 and not 1: read it again, and decide again what to change")
+			equal(t, err.Error(), "user 1 has version 2 and not 1: read it again, and decide again what to change")
 		})
 	})
 	t.Run("ErrInvalid", func(t *testing.T) {

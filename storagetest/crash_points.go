@@ -20,49 +20,51 @@ type Operation struct {
 	// It is not interrupted. By default, nothing.
 	Prepare func(ctx context.Context, s *storage.Store) error
 
-	// Do writes. It must be the same each time: with the ids and the times that
-	// it had before, since after an error it is run again. The store's clock
-	// stands on May 13, 2026, 16:00 UTC.
+	// Do writes. It must be the same each time, with the same ids and times,
+	// because after an error it is run again. The store's clock stands at May
+	// 13, 2026, 16:00 UTC.
 	Do func(ctx context.Context, s *storage.Store) error
 
-	// Again is what Do returns, or wraps, that is run again when all of it is
-	// stored, as a client does who has not got the answer: Users.Create returns
-	// storage.ErrTaken. It changes nothing then. By default, nil: it ends well.
+	// Again is the error that Do returns, or wraps, when it is run again
+	// although all of it is stored, as by a client that did not get the answer:
+	// for Users.Create it is storage.ErrTaken. Do changes nothing then. By
+	// default, nil: it succeeds.
 	Again error
 
 	// Once says that Do, run again when all of it is stored, would write once
-	// more, as Leagues.BookXP does: then it is not run again, and the client
-	// must look first. By default, it changes nothing.
+	// more, as Leagues.BookXP does: then it is not run again, and a client must
+	// look first. By default, Do run again changes nothing.
 	Once bool
 
 	// Parts says that Do commits more than once, as Leagues.SettleDue does:
-	// what is stored after a failure may be a part, which Do, run again, brings
-	// to its end. By default, it is all or nothing.
+	// after a failure a part may be stored, which Do, run again, completes. By
+	// default, it is all or nothing.
 	Parts bool
+
 	// Rules are the store's. By default, storage.DefaultRules().
 	Rules *storage.Rules
 }
 
-// ErrCrash is what the statement or the commit at which an operation was
-// interrupted has failed with.
+// ErrCrash is the error of the statement or commit at which an operation was
+// interrupted.
 var ErrCrash = errors.New("storagetest: interrupted here")
 
-// CrashPoints runs an operation with its first statement failing, then with
-// its second, and so on until it ends without meeting the failure; then with
-// its first commit failing, and so on; and then with its first commit taking
-// place and the answer to it lost, each time on a new database. After each
+// CrashPoints runs an operation with its first statement failing, then with its
+// second, and so on until it ends without meeting the failure; then with its
+// first commit failing, and so on; and then with its first commit taking place
+// and the answer to it lost, and so on, each time on a new database. After each
 // failure the operation must have returned an error, all of what it writes must
 // be stored or nothing of it, everybody's ledger must prove their balance, and
-// the operation, run again, must end well and leave what it leaves where nothing
-// fails. Where a commit has failed, the operation may as well have tried again
-// by itself: without an error all must be stored. Behind a commit whose answer
-// was lost all must be stored in any case, and the operation, run again, must
-// change nothing. Operation says what is otherwise with some.
+// the operation, run again, must succeed and leave what it leaves when nothing
+// fails. If a commit failed, the operation may also have tried again by itself:
+// without an error all must be stored. After a commit whose answer was lost all
+// must be stored in any case, and the operation, run again, must change
+// nothing. The fields of Operation name the exceptions.
 //
 // A statement fails before it reaches the database. Those that set a savepoint
-// or go back to one do not fail, for they are what is relied upon; neither do
-// commits of transactions that only read. A commit that fails is a rollback: how
-// a database keeps half of a commit from being stored is its own promise.
+// or go back to one do not fail, because they are relied upon; neither do
+// commits of transactions that only read. A commit that fails is a rollback:
+// that half of a commit is never stored is the database's own promise.
 func CrashPoints(t *testing.T, open func(t *testing.T) *gorm.DB, op Operation) {
 	t.Helper()
 	want := undisturbed(t, open, op)

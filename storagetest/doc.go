@@ -11,9 +11,9 @@
 //	}
 //
 // Exercise runs the promises of the API; CrashPoints fails an operation at each
-// of its statements and commits and looks at what is left. Both call open for every part,
-// and need a database of its own each time, in which nothing is stored and the
-// store is not in use. What open has opened is its own to close, with
-// t.Cleanup. They write to no table but the store's, on SQLite to an archive in
-// t.TempDir too, and they wait for nothing but the database.
+// of its statements and commits and looks at what is left. Both call open for
+// every part, and need a new database each time, in which nothing is stored and
+// the store is not in use. open itself must close what it opens, with
+// t.Cleanup. They write to the store's tables alone, and on SQLite to an
+// archive in t.TempDir, and they wait for nothing but the database.
 package storagetest

@@ -11,9 +11,10 @@ import (
 // conflicts, the order of arrival, mastery that the log proves, coins that never
 // go below zero and whose ledger proves them, the shop, versions, one rule for a
 // board, a rank and a window, cursors, seasons that settle exactly once,
-// search, rollups, archived answers and those that are set aside, dashboards, leaving,
-// contexts that end, the caller's transactions, and concurrent writers to exact
-// totals. On SQLite it makes archives in directories of its own.
+// search, rollups, answers that are archived or set aside, dashboards, export
+// and erasure, contexts that end, the caller's transactions, and concurrent
+// writers to exact totals. On SQLite it makes archives in directories of its
+// own.
 func Exercise(t *testing.T, open func(t *testing.T) *gorm.DB) {
 	t.Helper()
 	for _, promise := range []struct {

@@ -10,8 +10,8 @@ import (
 	"github.com/flashstore/flashstore/storage"
 )
 
-// endedContexts: who gives up gets the reason, and nothing is changed; inside of
-// the caller's transaction, which goes on, as well.
+// endedContexts: a call whose context has ended returns the reason, and nothing
+// is changed; also inside the caller's transaction, which goes on.
 func endedContexts(t *testing.T, k kit) {
 	ada, hat := k.user(t, "ada"), k.item(t, "hat", 50)
 	ended, cancel := context.WithCancel(t.Context())

@@ -120,6 +120,9 @@ var operationsOnRows = map[string]func(*application) storagetest.Operation{
 				if err == nil {
 					err = only(s.Leagues.BookXP(ctx, ada.ID, 30, lesson))
 				}
+				if err == nil { // so that there are ranges on PostgreSQL
+					err = only(s.Leagues.RebuildBoards(ctx))
+				}
 				return errors.Join(err, app.exec(ctx, "UPDATE board_ranges SET players = players + 1"))
 			},
 			Do: func(ctx context.Context, s *storage.Store) error { return only(s.Leagues.RebuildBoards(ctx)) },

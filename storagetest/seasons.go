@@ -13,7 +13,7 @@ import (
 	"github.com/flashstore/flashstore/storage"
 )
 
-// week is not how long every season is: two a year are not.
+// week is how long a season is, except for two a year.
 const week = 7 * 24 * time.Hour
 
 // play creates users of a league who have so much XP in the week before the

@@ -8,8 +8,8 @@ import (
 	"github.com/flashstore/flashstore/storage"
 )
 
-// plausible are rules that take no answer of less than 200 ms, of more than five seconds
-// outside of its session, or of more than a day ago.
+// plausible are rules that refuse answers of less than 200 ms, of more than
+// five seconds outside their session, or of more than a day ago.
 func plausible() *storage.Rules {
 	rules := storage.DefaultRules()
 	rules.Plausibility = storage.Plausibility{FloorMS: 200, SessionSlack: 5 * time.Second, MaxAge: 24 * time.Hour}

@@ -9,7 +9,7 @@ import (
 )
 
 // archiveTable has the archived answers: on PostgreSQL it is a table like the
-// others, on SQLite that of another file. It is copied behind the others, by a
+// others, on SQLite that of another file. It is copied after the others, by a
 // copier of its own.
 var archiveTable = traits{model: models.ArchivedAnswer{}}
 

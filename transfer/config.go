@@ -12,8 +12,8 @@ type Config struct {
 	// TablePrefix goes before every table name, on both sides.
 	TablePrefix string
 
-	// BatchRows is how many rows are written in one transaction, and so how
-	// many an interruption takes back at the most. By default, 10,000.
+	// BatchRows is how many rows are written in one transaction, and so at most
+	// how many an interruption takes back. By default, 10,000.
 	BatchRows int
 
 	// DryRun compares and counts, and writes nothing, not even the tables of
@@ -23,9 +23,9 @@ type Config struct {
 	// FromArchive and ToArchive are the archives' files, of a source and a target
 	// on SQLite, as storage.Config.Archive names them; PostgreSQL has archived
 	// answers in a table. They are needed where the source has any: without, Copy
-	// returns an *ArchivedError before it writes a row. The target's belongs to
-	// the target: storage's Answers.Archive makes it, also where it moves nothing.
-	// A dry run does without. By default, none.
+	// returns an *ArchivedError before it writes a row. The target's file must
+	// belong to the target: storage's Answers.Archive makes it, even if it
+	// moves nothing. A dry run does without. By default, none.
 	FromArchive, ToArchive *gorm.DB
 
 	// Progress is called now and then, from the goroutine that called Copy,

@@ -21,20 +21,20 @@ import (
 //
 // The source is read at one moment, the start, and stays usable, also for
 // writing. The target must not be used until Copy has returned without error.
-// One that was stopped, by its context or by force, is gone on with by calling
-// Copy again, and so is one that others wrote to the source after: what is the
-// same already is not written again. Rows that the source does not have any
-// more are removed.
+// A copy that was stopped, by its context or by force, is continued by calling
+// Copy again; a later call carries over what was written to the source since.
+// What is the same already is not written again. Rows that the source no longer
+// has are removed.
 //
 // Errors: *ForeignTargetError for a target that holds what the source never
 // had, which includes a former copy that has had users, sessions, answers or
 // coins of its own since; *DisagreementError, with the whole Report, when rows
-// or checksums are not the same at the end; migrations.ErrPending for a source
-// that is not up to date; ErrInTransaction; ErrNoWAL;
-// *ArchivedError where answers are archived and the archives are not given. A former copy of which all
-// users were erased at the source is refused too: empty it by hand. What was
-// changed at a former copy without a session, an answer, a result or coins, such
-// as a user's name, is not seen as its own and overwritten.
+// or checksums are not the same at the end; *ArchivedError if answers are
+// archived and the archives are not given; migrations.ErrPending for a source
+// that is not up to date; ErrInTransaction; ErrNoWAL. A former copy of which
+// all users were erased at the source is refused too: empty it by hand. What
+// was changed in a former copy without a session, an answer, a result or coins,
+// such as a user's name, does not count as its own and is overwritten.
 func Copy(ctx context.Context, from, to *gorm.DB, cfg Config) (Report, error) {
 	start := time.Now()
 	report, err := run(ctx, from, to, cfg)

@@ -24,7 +24,7 @@ func TestThereAndBack(t *testing.T) {
 			s, there, back := newSchool(t, newSQLite(t), ""), engine(t), newSQLite(t)
 			want := contents(t, s.db)
 			for table, rows := range want {
-				if len(rows) == 0 && table != "archive_horizons" { // TestArchive has it
+				if len(rows) == 0 && table != "archive_horizons" && table != "board_moves" { // TestArchive has the one, SQLite none of the other
 					t.Fatalf("%s is empty: this test proves nothing of it", table)
 				}
 			}

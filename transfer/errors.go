@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// ErrInTransaction means that one of the databases is a *gorm.DB inside of a
+// ErrInTransaction means that one of the databases is a *gorm.DB inside a
 // transaction. Nothing was changed.
-var ErrInTransaction = errors.New("a copy does not run inside of a transaction: give it the outer *gorm.DB, not tx")
+var ErrInTransaction = errors.New("a copy does not run inside a transaction: give it the outer *gorm.DB, not tx")
 
-// ErrNoWAL means that the target is a database of SQLite's without a write-ahead
-// log: what is compared could not be read while others are written. Nothing was
+// ErrNoWAL means that the target is a SQLite database without a write-ahead
+// log: it could not be read for comparison while it is written to. Nothing was
 // changed.
 var ErrNoWAL = errors.New("the target has no write-ahead log: " +
 	"open it as a file, with db.Use(hooks.New(hooks.Config{})) or db.Use(storage.New(storage.Config{}))")
@@ -26,8 +26,8 @@ type ForeignTargetError struct {
 }
 
 func (e *ForeignTargetError) Error() string {
-	return fmt.Sprintf("the target is no copy of the source: %d of the rows of its table %q %s; no row was changed: "+
-		"give an empty target, or the two the other way round", e.Rows, e.Table, e.Why)
+	return fmt.Sprintf("the target is not a copy of the source: %d of the rows of its table %q %s; no row was changed: "+
+		"give an empty target, or swap the two", e.Rows, e.Table, e.Why)
 }
 
 // DisagreementError says which tables are not the same on both sides after a

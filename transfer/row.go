@@ -47,7 +47,7 @@ func (k kind) normal(value any) (any, error) {
 			return v, nil
 		}
 	}
-	return nil, fmt.Errorf("a value of type %T is none of this column's", value)
+	return nil, fmt.Errorf("a value of type %T does not belong in this column", value)
 }
 
 // compareKeys orders two rows by their first n values, as the engines do.

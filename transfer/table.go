@@ -52,8 +52,8 @@ type traits struct {
 	numbered bool
 }
 
-// list are all tables, those that others refer to first, but for board_ranges:
-// SQLite's triggers make it of the participants, and PostgreSQL has it empty.
+// list are all tables, those that others refer to first, but for board_ranges
+// and board_moves: triggers make them of the participants.
 var list = []traits{
 	{model: models.League{}},
 	{model: models.User{}, identity: []string{"uid", "created_at"}, moves: "email", numbered: true},

@@ -9,8 +9,8 @@ import (
 )
 
 // begin begins a transaction. It waits for the writer as long as c's context
-// goes on, and at the most until the database loses patience; but what it
-// begins is everybody's and goes on when that context has ended.
+// goes on, and at most until the database's busy timeout; but what it begins is
+// everybody's and goes on when that context has ended.
 func begin(q *Queue, c *call) (*group, error) {
 	ctx := c.ctx
 	lasting, end := context.WithCancel(context.WithoutCancel(ctx))

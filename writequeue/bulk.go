@@ -34,9 +34,9 @@ type shared struct {
 }
 
 // NewBulk returns a Bulk over q. run gets one job or more, in the order of
-// arrival; it sets Out or Err of each. Where it returns an error or panics,
-// what it wrote is undone and each job is run by itself, in a savepoint or
-// transaction of its own, so that run's error is then that job's alone. It may
+// arrival; it sets Out or Err of each. If it returns an error or panics, what
+// it wrote is undone and each job is run by itself, in a savepoint or
+// transaction of its own, so that run's error then is that job's alone. It may
 // run more than once and must change nothing but the database and the jobs.
 func NewBulk[T, R any](q *Queue, run func(tx *gorm.DB, jobs []*Job[T, R]) error) *Bulk[T, R] {
 	return &Bulk[T, R]{queue: q, shared: &shared{run: func(tx *gorm.DB, calls []*call) error {
@@ -67,7 +67,7 @@ func answerJobs[T, R any](calls []*call, jobs []*Job[T, R]) {
 	}
 }
 
-// Do has in written, together with what others have, and returns the answer
+// Do writes in, together with what other calls write, and returns the answer
 // after the commit. The rest is as with Queue.Do; the function may run in the
 // goroutine of another call, under another context.
 func (b *Bulk[T, R]) Do(ctx context.Context, in T) (R, error) {

@@ -68,7 +68,7 @@ func (c *call) begin() bool { return !c.gone && c.stage.CompareAndSwap(waits, be
 // answer lets the call return; where it has panicked or left, nobody hears.
 func (c *call) answer(err error) { c.turn <- turn{what: answered, err: err} }
 
-// attempts is how often a call is run at the most.
+// attempts is how often, at most, a call is run.
 const attempts = 10
 
 // mayRunAgain reports whether a call that was alone lost against another
@@ -84,8 +84,8 @@ func (c *call) mayRunAgain() bool {
 	return true
 }
 
-// waitsOn reports whether the call has said how long it waits, and that is not
-// over: it does not end with the database's own patience.
+// waitsOn reports whether the call has a deadline that has not passed: then it
+// does not end when the database's own patience does.
 func (c *call) waitsOn() bool { return c.hasDeadline() && c.ctx.Err() == nil }
 
 func (c *call) hasDeadline() bool {

@@ -11,7 +11,7 @@ var (
 	// ErrOverloaded means that as many calls wait as Config.MaxWaiting or
 	// Config.MaxPerKey allow: try again later, or tell the client to.
 	ErrOverloaded = errors.New("too many writes wait: try again later, or shed load")
-	// ErrClosed means that the queue takes no calls any more.
+	// ErrClosed means that the queue no longer takes calls.
 	ErrClosed = errors.New("the write queue is closed")
 )
 
@@ -22,7 +22,7 @@ type Config struct {
 	MaxWaiting int
 
 	// MaxPerKey bounds those of one key (see WithKey), so that one user who
-	// sends without end does not take all places. By default, an eighth of
+	// never stops sending does not take all places. By default, an eighth of
 	// MaxWaiting.
 	MaxPerKey int
 
@@ -73,8 +73,8 @@ func (c Config) Validate() error {
 
 type keyKey struct{}
 
-// WithKey returns a context whose calls count as key's: a user's id, say. Calls
-// without a key are bounded together with all others only.
+// WithKey returns a context whose calls count as those of key: a user's id,
+// say. Calls without a key are bounded only together with all others.
 func WithKey(ctx context.Context, key any) context.Context {
 	return context.WithValue(ctx, keyKey{}, key)
 }

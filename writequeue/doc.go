@@ -7,12 +7,12 @@
 //	err := q.Do(ctx, func(tx *gorm.DB) error { return tx.Create(&row).Error })
 //
 // SQLite has one writer, and a commit costs the same for one row as for a
-// hundred: what breaks first is the line before it. Alone, a call starts at
-// once. There is no goroutine in the background: the callers do the work, one
-// after the other, each in its own goroutine, and the last of a group commits
-// for all.
+// hundred: what breaks down first is the line in front of it. A call that is
+// alone starts at once. There is no goroutine in the background: the callers do
+// the work, one after the other, each in its own goroutine, and the last of a
+// group commits for all.
 //
-// A savepoint stands around each call of a group: one that fails, panics or
+// Each call of a group has a savepoint of its own: one that fails, panics or
 // runs out of time takes nobody along. No call returns before what it wrote is
 // committed.
 //
@@ -21,5 +21,5 @@
 // counts, with AtOnce in a single one.
 //
 // It works over any GORM dialect. Without package hooks a call that is made
-// inside of another one's function is not noticed, and waits for itself.
+// inside another one's function is not noticed, and waits for itself.
 package writequeue

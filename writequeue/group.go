@@ -41,7 +41,7 @@ func (g *group) more() bool {
 	return len(came) > 0
 }
 
-// pass hands the group to the next call, and ends it behind the last.
+// pass hands the group to the next call, and ends it after the last.
 func (g *group) pass() {
 	switch {
 	case g.dead, g.bare:
@@ -105,7 +105,7 @@ func (g *group) inside(ctx context.Context, fn func(tx *gorm.DB) error) error {
 // look finds out what a call that failed has left of the transaction.
 func (g *group) look(c *call) {
 	if c.gone {
-		letGo(g.tx)
+		disown(g.tx)
 	}
 	if c.err == nil || g.lone {
 		return
@@ -114,9 +114,9 @@ func (g *group) look(c *call) {
 	g.dead = hooks.Lost(c.err) || alive != nil
 }
 
-// letGo has a goroutine that is no more named as the one that holds the
-// writer, in place of this one, whose panic goes on while others go on with tx.
-func letGo(tx *gorm.DB) {
+// disown names a goroutine that has ended as the one that holds the writer,
+// instead of this one, whose panic unwinds while others go on with tx.
+func disown(tx *gorm.DB) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -125,8 +125,8 @@ func letGo(tx *gorm.DB) {
 	<-done
 }
 
-// commit commits for all and answers them, also where one of the functions
-// that run behind the commit panics.
+// commit commits for all and answers them, even if one of the functions that
+// run after the commit panics.
 func (g *group) commit() {
 	var err error
 	defer func() { g.answer(err) }()
@@ -137,7 +137,7 @@ func (g *group) commit() {
 }
 
 // committed lets the next group begin. It is the first of the functions that
-// run behind the commit, so that the others may use the queue.
+// run after the commit, so that the others may use the queue.
 func (g *group) committed() {
 	if g.stored {
 		return
@@ -148,7 +148,7 @@ func (g *group) committed() {
 	g.queue.leave()
 }
 
-// answer answers all calls behind a COMMIT that ended with err.
+// answer answers all calls after a COMMIT that ended with err.
 func (g *group) answer(err error) {
 	if err != nil && (g.lone || !isCertain(g.tx, err)) {
 		for _, c := range g.calls {
@@ -183,9 +183,9 @@ func (g *group) undo() {
 }
 
 // again has the calls run again, each in a transaction of its own where theirs
-// died, for nothing of the group is stored. Final is only what a call has got
-// that was alone already, and what ran before a function that committed by
-// itself.
+// died, for nothing of the group is stored. Only the answer of a call that was
+// alone already is final, and of those that ran before a function that
+// committed by itself.
 func (g *group) again() {
 	g.end()
 	var rest []*call

@@ -8,17 +8,17 @@ import (
 	"gorm.io/gorm"
 )
 
-// AtOnce has calls for which may returns true first handed to once, which writes
-// them in one statement. On a server that is a transaction of its own, and takes
-// one round trip where BEGIN and COMMIT take two more. once sets Out or Err of
-// each job, as NewBulk's function does, and returns true; where it returns false
-// it has written nothing, and NewBulk's function runs them. An error, of a
-// connection that broke for example, is the answer to all of them. db is one
-// connection, and its context ends with none of the calls'.
+// AtOnce hands calls for which may returns true first to once, which writes
+// them in one statement. On a server that is a transaction of its own, and
+// takes one round trip where BEGIN and COMMIT take two more. once sets Out or
+// Err of each job, as NewBulk's function does, and returns true; if it returns
+// false it has written nothing, and NewBulk's function runs them. An error,
+// such as that of a broken connection, is the answer to all of them. db is one
+// connection, and its context does not end with that of any call.
 //
-// It is used where there are several lanes, and not for a call that is alone and
-// whose context can end: interrupted, the statement might take place all the
-// same, where a transaction is rolled back. Call AtOnce before the first Do.
+// once is used only with several lanes, and not for a call that is alone and
+// whose context can end: an interrupted statement might still take effect,
+// where a transaction would be rolled back. Call AtOnce before the first Do.
 func (b *Bulk[T, R]) AtOnce(may func(in T) bool, once func(db *gorm.DB, jobs []*Job[T, R]) (done bool, err error)) {
 	b.may = may
 	b.shared.once = func(db *gorm.DB, calls []*call) (bool, error) {
@@ -116,5 +116,5 @@ func (q *Queue) writtenAtOnce(calls []*call, began time.Time, err error) {
 		}
 		c.answer(c.err)
 	}
-	q.leave() // behind the answers, so that those who come back are in the next group
+	q.leave() // after the answers, so that those who come back are in the next group
 }

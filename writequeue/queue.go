@@ -36,10 +36,10 @@ type Queue struct {
 	busy    atomic.Int64 // until then the processors are, in ns since 1970
 }
 
-// New returns a queue over db, which must not be a transaction: inside of one,
+// New returns a queue over db, which must not be a transaction: inside one,
 // what is to be written is written at once. It works over any GORM dialect that
-// has savepoints; on SQLite db should have package hooks in use. A negative
-// number in cfg is a panic: Config.Validate tells before.
+// has savepoints; on SQLite db should have package hooks in use. It panics on a
+// negative number in cfg: Config.Validate checks for that.
 func New(db *gorm.DB, cfg Config) *Queue {
 	if err := cfg.Validate(); err != nil {
 		panic(err)
@@ -63,16 +63,16 @@ func New(db *gorm.DB, cfg Config) *Queue {
 // change anything but the database before Do has returned.
 //
 // A ctx that ends while the call waits takes it out of the queue, with ctx's
-// error; in a statement it interrupts it; once fn has returned, the answer is
-// what the commit says. While the writer is held by others, a ctx without a
-// deadline waits no longer than hooks.Config.BusyTimeout; one with a deadline
-// waits until then.
+// error; one that ends during a statement interrupts it; once fn has returned,
+// the answer is what the commit says. While others hold the writer, a call
+// without a deadline waits no longer than hooks.Config.BusyTimeout; one with a
+// deadline waits until then.
 //
 // What fn asks for with hooks.AfterCommit runs in the goroutine of the call
 // that commits for all, before Do returns, and may use the queue.
 //
-// It returns ErrOverloaded or ErrClosed where the call was not begun, and a
-// *hooks.SelfWaitError inside of another call's function or transaction; in a
+// It returns ErrOverloaded or ErrClosed if the call was not begun, and a
+// *hooks.SelfWaitError inside another call's function or transaction; in a
 // goroutine that such a function waits for, a *hooks.BusyError, unless ctx has a
 // deadline and ends first.
 func (q *Queue) Do(ctx context.Context, fn func(tx *gorm.DB) error) error {
@@ -193,9 +193,9 @@ func (q *Queue) lead(c *call) {
 	g.pass()
 }
 
-// fail answers c, for whom no transaction could be begun. What was waited for
-// as long as the database's own patience goes, those behind c who set no
-// deadline have waited for too; who has set one waits on.
+// fail answers c, for which no transaction could be begun. If it waited until
+// the database's own patience ended, the calls after c that have no deadline
+// have waited too, and get the same answer; those with a deadline wait on.
 func (q *Queue) fail(c *call, err error) {
 	busy := (*hooks.BusyError)(nil)
 	isBusy := errors.As(err, &busy)
@@ -217,7 +217,7 @@ func (q *Queue) fail(c *call, err error) {
 
 // letCome lets those who were just answered come back before a group is put
 // together, where there are any: the more share a commit, the less it costs
-// each. Who is alone does not wait for anybody.
+// each. A call that is alone waits for nobody.
 func (q *Queue) letCome() {
 	start := time.Now()
 	if !q.shared.Load() || start.UnixNano() < q.busy.Load() {
@@ -277,9 +277,9 @@ func (q *Queue) mayJoin(leader, c *call) bool {
 	return c.shared != nil && c.shared == leader.shared && !c.split && !leader.split && c.once == leader.once
 }
 
-// putBack puts calls of a group that was undone before those who wait, to run
-// in a transaction of their own each, or sharing one again. Whose time is over
-// is answered.
+// putBack puts calls of a group that was undone ahead of those who wait, each
+// to run in a transaction of its own, or sharing one again. Calls whose time is
+// over are answered.
 func (q *Queue) putBack(calls []*call, alone bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

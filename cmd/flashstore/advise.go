@@ -77,7 +77,7 @@ func (o *options) answerLog(ctx context.Context, db *gorm.DB) (maintenance.Write
 // verdicts are what people read.
 var verdicts = map[maintenance.Verdict]string{
 	maintenance.Serves: "SQLite serves.",
-	maintenance.Watch:  "SQLite serves; there is something to do or to keep in view.",
+	maintenance.Watch:  "SQLite serves; there is something to do or to keep an eye on.",
 	maintenance.Leave:  "SQLite is not the right place any more: 'flashstore copy' moves the store to PostgreSQL.",
 }
 

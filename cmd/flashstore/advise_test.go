@@ -18,5 +18,5 @@ func TestAdvise(t *testing.T) {
 	// Another program's database has no log of answers.
 	call(t, "advise", "--db", foreign(t)).must(t, 0).says(t, "not known", "journal_mode is delete")
 	call(t, "advise", "--db", tempDB(t)).must(t, 1).says(t, "there is no database at")
-	call(t, "advise", "--db", "postgres://localhost:1/class").must(t, 2).says(t, "is for SQLite's files")
+	call(t, "advise", "--db", "postgres://localhost:1/class").must(t, 2).says(t, "is for SQLite files")
 }

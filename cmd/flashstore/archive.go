@@ -28,9 +28,9 @@ log for whatever is computed, exported and erased.
 
 Answers are copied, read back, compared row for row and only then deleted, a few
 thousand at once: others write meanwhile, and a call that was interrupted goes
-on when it is run again. The file is made where there is none. From then on
-whoever opens the database needs it, as storage.Config.Archive, and a backup is
-of both. The database itself gets smaller with 'flashstore vacuum'.`,
+on when it is run again. The file is made if there is none. From then on
+whoever opens the database needs it, as storage.Config.Archive, and must back up
+both. 'flashstore vacuum' makes the database itself smaller.`,
 		Example: `  flashstore archive --db flashmath.db --archive answers.db --before 2026-01-01
   flashstore archive --db postgres://ann@db.example.org/class --before 2026-01-01`,
 		Args: cobra.NoArgs,
@@ -57,7 +57,7 @@ func (f archiveFlags) check(opts *options) (before time.Time, err error) {
 	switch {
 	case err != nil:
 	case opts.isPostgres() && f.archive != "":
-		err = errors.New("--archive is for SQLite: PostgreSQL has archived answers in a table of the same database")
+		err = errors.New("--archive is for SQLite: PostgreSQL keeps archived answers in a table of the same database")
 	case !opts.isPostgres() && f.archive == "":
 		err = errors.New("say where to: --archive FILE")
 	case f.batch < 1:
@@ -90,7 +90,7 @@ func (o *options) archive(cmd *cobra.Command, flags archiveFlags) error {
 	case errors.As(err, &refused):
 		return &usageError{err}
 	case err != nil && result.Answers > 0:
-		return fmt.Errorf("stopped behind %s (run it again to go on): %w", count(result.Answers, "answer"), err)
+		return fmt.Errorf("stopped after %s (run it again to go on): %w", count(result.Answers, "answer"), err)
 	case err != nil:
 		return err
 	}

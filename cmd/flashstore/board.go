@@ -30,9 +30,9 @@ func boardCommand(opts *options) *cobra.Command {
 		Short: "Show a league's board",
 		Long: `Show a league's board in one season: more XP first, then who reached it first.
 
-Without --season it is this week's, or, while nobody has played in that, the
-latest of the past year with anybody on that board. A page ends with the call
-for the next one; with --json, "next" is its cursor, and "" on the last page.`,
+Without --season it is this week's board, or, while nobody has played this week,
+the latest of the past year with anybody on it. A page ends with the call for the
+next one; with --json, "next" is its cursor, and "" on the last page.`,
 		Example: `  flashstore board
   flashstore board --season 20261108 --league cobalt --limit 10
   flashstore board --json | jq -r '.standings[] | [.rank, .name, .weekly_xp] | @tsv'`,
@@ -56,7 +56,7 @@ for the next one; with --json, "next" is its cursor, and "" on the last page.`,
 	}
 	cmd.Flags().StringVar(&flags.season, "season", "", "the season, by its first day or any other: YYYYMMDD")
 	cmd.Flags().StringVar(&flags.league, "league", "neon", "the league: neon, cobalt, plasma, void or apex")
-	cmd.Flags().IntVar(&flags.limit, "limit", 50, "how many places to show, 1000 at the most")
+	cmd.Flags().IntVar(&flags.limit, "limit", 50, "how many places to show, at most 1000")
 	cmd.Flags().StringVar(&flags.after, "after", "", "the cursor that the page before ended with")
 	return opts.prefixFlag(cmd)
 }

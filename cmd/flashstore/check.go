@@ -27,13 +27,13 @@ func checkCommand(opts *options) *cobra.Command {
 for rows that refer to rows that do not exist. Where FlashMath's tables are
 there, prove too that each learner's coins are the sum of their ledger, and say
 how many answers were set aside because they were not plausible. With --store,
-prove that their XP is the sum of their sessions, their mastery a fold of their
-answers by FlashMath's own rules, that boards have their players, and that what is
+prove that their XP is the sum of their sessions and their mastery a fold of their
+answers by FlashMath's own rules, that boards count their players, and that what is
 worn is owned.
 
-What is found is printed, and the exit status is 1. Advice on settings is no
-finding, nor are answers that were set aside. Nothing is changed: a database whose
-migrations are pending is checked without the ledger.`,
+What is found is printed, and the exit status is then 1. Advice on settings is not
+a finding, nor are answers that were set aside. Nothing is changed: a database with
+pending migrations is checked without the ledger.`,
 		Example: `  flashstore check
   flashstore check --db backups/monday.db
   flashstore check --store --archive old.db

@@ -19,11 +19,11 @@ application goes on:
 
   passive   moves what it can and waits for nobody
   full      waits for writers and readers, and moves all of it
-  restart   as full, and the next writer begins the log anew
+  restart   as full, and the next writer starts the log over
   truncate  as restart, and cuts the log's file to nothing
 
-It waits a quarter of a second for others at the most. The exit status is 1
-when a part of the log is left.`,
+It waits at most a quarter of a second for others. The exit status is 1 when a
+part of the log is left.`,
 		Example: `  flashstore checkpoint
   flashstore checkpoint --mode passive --db app.db`,
 		Args: cobra.NoArgs,
@@ -67,7 +67,7 @@ func (c checkpointed) text(out io.Writer) error {
 		row("complete", yesNo(c.Complete))
 		row("busy", yesNo(c.Busy))
 		if c.Log < 0 {
-			row("log", "another checkpoint is at it")
+			row("log", "another checkpoint is under way")
 			return
 		}
 		row("log", count(int64(c.Log), "frame"))

@@ -24,7 +24,7 @@ const (
 
 // classroomReports is what is said of the lines that are not booked.
 var classroomReports = map[int]string{
-	3:   "rejected: answers are none",
+	3:   "rejected: answers is empty",
 	14:  "conflicting: session ",
 	36:  "rejected: ended_at is before started_at",
 	76:  "conflicting: session ",
@@ -33,7 +33,7 @@ var classroomReports = map[int]string{
 	138: "rejected: malformed line",
 	260: "conflicting: session ",
 	267: "rejected: answers[10].response_ms is -5",
-	288: "rejected: answers are none",
+	288: "rejected: answers is empty",
 	307: "rejected: answers[0].fact is empty",
 	343: "rejected: answers[11].response_ms is -5",
 	346: "conflicting: session ",

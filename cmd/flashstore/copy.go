@@ -26,17 +26,17 @@ func copyCommand(opts *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "copy",
 		Short: "Move a store between SQLite and PostgreSQL",
-		Long: `Copy a store from one database to another: from a file to a database of
-PostgreSQL's, back, or between two of a kind.
+		Long: `Copy a store from one database to another: from a file to a PostgreSQL database,
+back, or between two of a kind.
 
 The target is empty, or a former copy of the same source: then what came since
-is carried over, and what the source does not have any more is removed. A copy
-that was interrupted goes on when it is run again. One that has been written to
-since, or another store, is refused before anything is written.
+is carried over, and what the source no longer has is removed. A copy that was
+interrupted goes on when it is run again. A target that has been written to
+since, or is another store, is refused before anything is written.
 
 The source stays usable meanwhile, and what is copied is its state at the start.
-Where answers were moved to an archive, they go along: --from-archive names the
-source's file and --to-archive the target's, which is made if there is none.
+Archived answers go along: --from-archive names the source's file and --to-archive
+the target's, which is made if there is none.
 
 At the end the rows of both are counted and compared by checksum; where they do
 not agree, the tables are named and the exit status is 1.`,
@@ -68,7 +68,7 @@ func (f copyFlags) sides(opts *options) (from, to *options, err error) {
 	case source.db == target.db:
 		err = errors.New("--from and --to are the same database")
 	case source.isPostgres() && f.fromArchive != "", target.isPostgres() && f.toArchive != "":
-		err = errors.New("--from-archive and --to-archive are for SQLite: PostgreSQL has archived answers in a table of the same database")
+		err = errors.New("--from-archive and --to-archive are for SQLite: PostgreSQL keeps archived answers in a table of the same database")
 	case f.batch < 1:
 		err = fmt.Errorf("--batch is %d: give 1 or more", f.batch)
 	}

@@ -41,6 +41,6 @@ func (o *options) makeArchive(ctx context.Context, db *gorm.DB, path string) err
 	if err := db.Use(store); err != nil {
 		return err
 	}
-	_, err := store.Answers.Archive(ctx, time.Unix(0, 0)) // there are no answers of before
+	_, err := store.Answers.Archive(ctx, time.Unix(0, 0)) // there are no older answers
 	return errors.Join(err, store.Close())
 }

@@ -58,7 +58,7 @@ func TestCopyDryRun(t *testing.T) {
 func TestCopyRefused(t *testing.T) {
 	path, target := class(t), class(t)
 	mustExec(t, target, "DELETE FROM answer_events", "INSERT INTO users SELECT 1000, 'new', NULL, 'New', 1, 0, 0, 1, 0, 0, 0, 1")
-	call(t, "copy", "--from", path, "--to", target).must(t, 1).says(t, "no copy of the source", `"users"`, "no row was changed")
+	call(t, "copy", "--from", path, "--to", target).must(t, 1).says(t, "not a copy of the source", `"users"`, "no row was changed")
 	nowhere := filepath.Join(t.TempDir(), "none.db")
 	call(t, "copy", "--from", nowhere, "--to", target).must(t, 1).says(t, "there is no database at "+nowhere)
 	empty := tempDB(t)

@@ -40,7 +40,7 @@ func loadtestCommand(opts *options) *cobra.Command {
 	var flags loadtestFlags
 	cmd := &cobra.Command{
 		Use:   "loadtest",
-		Short: "Measure how much a database takes, and how long each call waits",
+		Short: "Measure how much load a database takes, and how long each call waits",
 		Long: `Let clients work on a database all at once, each for a learner of its own and
 without a pause between its calls, and measure how many calls are done and how
 long each takes. The kinds of work, and their shares of the mix "mixed":
@@ -53,15 +53,14 @@ measured, and the exit status is 1. An interrupt ends the test, and what was
 measured is printed. Clients that only read keep all processors busy: the
 slowest of their calls have waited for one, not for the database.
 
-The database is one in the temporary folder, which is removed behind the test;
-each mix has a new one. Where that folder is kept in memory, no commit waits
-for a disk. --db names a file to be written to instead: learners "loadtest-…"
-with their answers stay in it and play in this week's league. $DATABASE_PATH
-is not used.
+The database is a file in the temporary folder that is removed after the test;
+each mix has a new one. If that folder is kept in memory, no commit waits for a
+disk. --db names a file to write to instead: learners "loadtest-…" with their
+answers stay in it and play in this week's league. $DATABASE_PATH is not used.
 
 With --json each row is an object on a line of its own. --report DIR writes
 index.html, which needs nothing else, and its plots as SVG and PNG; a report
-that is there is replaced.`,
+that is there already is replaced.`,
 		Example: `  flashstore loadtest
   flashstore loadtest --mix submit,answers --clients 32 --seconds 30 --report report
   flashstore loadtest --processes 4 --preload 1000000 --durability safe
@@ -168,7 +167,7 @@ func (l *loadtest) measure(cmd *cobra.Command, opts *options, f loadtestFlags, m
 }
 
 // inFolder runs fn with the file that --db names, or else with one in a
-// temporary folder that is removed behind it.
+// temporary folder that is removed afterwards.
 func (r *loadRun) inFolder(own bool, fn func() error) (err error) {
 	if own {
 		return fn()

@@ -30,13 +30,13 @@ type client struct {
 	did    []*series // by the parts of the mix
 }
 
-// shopper is for whom a client buys. Nobody buys an item twice: who has all
-// of them makes room for another one.
+// shopper is whom a client buys for. Nobody buys an item twice: a shopper who
+// has all of them is replaced by another one.
 type shopper struct {
 	user  int64
 	items []int64
 	next  int
-	more  int // how many came behind the first
+	more  int // how many came after the first
 }
 
 // newClient makes a client with its learner, who has practised once and so is

@@ -20,11 +20,11 @@ const (
 	shopItems       = 500  // that one learner can buy, at a coin each
 	classmates      = 200  // on a board: some pages of it
 	preloadSession  = 1000 // answers of a preloaded session
-	preloadLearners = 1000 // at the most
+	preloadLearners = 1000 // at most
 )
 
-// loadRules are the game's own, but for learners that can buy all that there
-// is: what they start with stands in their ledger.
+// loadRules are the game's own, except that learners can buy all that there is:
+// what they start with stands in their ledger.
 func loadRules() storage.Rules {
 	rules := storage.DefaultRules()
 	rules.StartCoins = shopItems

@@ -18,7 +18,7 @@ import (
 
 // How the processes of a load test talk: the child reads its task, a line of
 // JSON, from its standard input and writes readyLine when its clients are
-// there; goLine lets it go; then it writes its measurement as JSON. When its
+// ready; at goLine it starts; then it writes its measurement as JSON. When its
 // standard input ends it stops early: the parent wants it to, or is gone.
 const (
 	readyLine = "ready\n"
@@ -88,7 +88,8 @@ func (t task) doElsewhere(ctx context.Context, ready func(), letGo <-chan struct
 	return m, child.end(ctx, err)
 }
 
-// command lets a process go with all others, and ends its orders when ctx ends.
+// command starts a process together with all others, and ends its orders when
+// ctx ends.
 func command(ctx context.Context, orders io.WriteCloser, letGo <-chan struct{}) {
 	// A process that no longer reads has ended, and will be asked why.
 	defer func() { _ = orders.Close() }()

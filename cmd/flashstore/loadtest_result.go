@@ -101,7 +101,7 @@ func (l *loadtest) text(out io.Writer) error {
 // setting says what all rows have in common.
 func (l *loadtest) setting() string {
 	r := l.runs[0]
-	processes := count(int64(r.flags.processes), "process")
+	processes := "1 process"
 	if r.flags.processes > 1 {
 		processes = fmt.Sprint(r.flags.processes, " processes")
 	}

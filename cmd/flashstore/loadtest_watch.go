@@ -21,7 +21,7 @@ type watch struct {
 	path     string
 	duration time.Duration
 	bar      *progress
-	samples  []walSample // read behind stop
+	samples  []walSample // read after stop
 	stopped  chan struct{}
 	ended    chan struct{} // nil before start
 }
@@ -30,7 +30,7 @@ func newWatch(path string, duration time.Duration, bar *progress) *watch {
 	return &watch{path: path, duration: duration, bar: bar, stopped: make(chan struct{})}
 }
 
-// start begins to watch. It is called once at the most.
+// start begins to watch. It is called at most once.
 func (w *watch) start() {
 	w.ended = make(chan struct{})
 	go w.look(time.Now())
@@ -63,8 +63,8 @@ func (w *watch) stop() {
 	w.bar.done()
 }
 
-// until returns the samples of the time that was measured: behind it the log
-// is cleared away.
+// until returns the samples of the time that was measured: after it the log is
+// cleared away.
 func (w *watch) until(elapsed time.Duration) (samples []walSample) {
 	for _, s := range w.samples {
 		if s.at <= elapsed {

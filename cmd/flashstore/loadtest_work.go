@@ -41,7 +41,7 @@ func (r *loadRun) tasks() []task {
 }
 
 // together does tasks at one time: each says when it is ready, and when the
-// last of them is, begin is called and all are let go. One task is done here,
+// last of them is, begin is called and all start. One task is done here,
 // several in a process each.
 func together(ctx context.Context, tasks []task, begin func()) ([]measurement, error) {
 	do := task.do
@@ -70,8 +70,8 @@ func together(ctx context.Context, tasks []task, begin func()) ([]measurement, e
 	return all, group.Wait()
 }
 
-// do makes the task's clients, lets them work when it is let go and returns
-// what they measured. When ctx ends they stop early.
+// do makes the task's clients, has them work from letGo on and returns what
+// they measured. When ctx ends they stop early.
 func (t task) do(ctx context.Context, ready func(), letGo <-chan struct{}) (m measurement, err error) {
 	opts := options{db: t.DB, prefix: t.Prefix, durability: t.Durability}
 	err = opts.withStore(func(db *database) error {
@@ -90,8 +90,8 @@ func (t task) do(ctx context.Context, ready func(), letGo <-chan struct{}) (m me
 	return m, err
 }
 
-// wait waits to be let go. Who is let go while ctx ends is let go: the others
-// are at work, and what they did is to be measured.
+// wait waits for letGo. If that and the end of ctx come at once, letGo wins:
+// the others are at work, and what they did is to be measured.
 func wait(ctx context.Context, letGo <-chan struct{}) error {
 	select {
 	case <-letGo:

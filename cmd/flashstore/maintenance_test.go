@@ -186,7 +186,7 @@ func TestCheckWithoutLedger(t *testing.T) {
 		says []string
 	}{
 		"no tables of ours":  {func(tb testing.TB) string { return grown(tb, "NONE") }, []string{"FlashMath's tables are not here", "auto_vacuum is off"}},
-		"tables of our name": {foreign, []string{`"users" is there already`, `journal_mode is "delete"`}},
+		"tables of our name": {foreign, []string{`"users" exists already`, `journal_mode is "delete"`}},
 		"pending": {func(tb testing.TB) string {
 			path := class(tb)
 			call(tb, "migrate", "down", "--db", path).must(tb, 0)

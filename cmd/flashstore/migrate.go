@@ -20,8 +20,8 @@ func migrateCommand(opts *options) *cobra.Command {
 		Long: `Bring FlashMath's tables up to date, or take them back. A program that uses the
 storage package does "migrate up" by itself when it starts.
 
-A table of one of our names that is not ours is refused, and nothing is changed;
-give ours names of their own with --prefix.`,
+A database with a table that has one of FlashMath's names and is not FlashMath's is
+refused, and nothing is changed; --prefix gives FlashMath's tables other names.`,
 		Example: `  flashstore migrate up
   flashstore migrate status --db app.db --prefix flash_`,
 		RunE: func(*cobra.Command, []string) error {
@@ -54,8 +54,8 @@ func migrateDownCommand(opts *options) *cobra.Command {
 		Use:   "down",
 		Short: "Roll back the last migration, with every row of its tables",
 		Long: `Roll back the last migration, with every row of its tables: take a backup
-before. With --steps it is the last few, with --all the whole history; it is
-all of it or nothing.`,
+first. With --steps it is the last few, with --all the whole history. All of it
+is rolled back, or nothing.`,
 		Example: `  flashstore migrate down
   flashstore migrate down --steps 2
   flashstore migrate down --all`,

@@ -11,7 +11,7 @@ import (
 )
 
 // history are the migrations in their order.
-var history = []string{"0001_practice", "0002_shop", "0003_archive", "0004_set_aside", "0005_search", "0006_board_ranges", "0007_versions"}
+var history = []string{"0001_practice", "0002_shop", "0003_archive", "0004_set_aside", "0005_search", "0006_board_ranges", "0007_versions", "0008_board_moves"}
 
 func reversed(list []string) []string {
 	list = slices.Clone(list)

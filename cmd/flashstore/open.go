@@ -157,7 +157,7 @@ func (o *options) mustExist() error {
 	return err
 }
 
-// isPostgres reports whether --db is the URL of a database of PostgreSQL's.
+// isPostgres reports whether --db is the URL of a PostgreSQL database.
 func (o *options) isPostgres() bool {
 	return strings.HasPrefix(o.db, "postgres://") || strings.HasPrefix(o.db, "postgresql://")
 }
@@ -169,7 +169,7 @@ func (o *options) name() string {
 	}
 	at, err := url.Parse(o.db)
 	if err != nil {
-		return "the database of PostgreSQL's that --db names"
+		return "the PostgreSQL database that --db names"
 	}
 	query := at.Query()
 	if query.Has("password") {
@@ -186,7 +186,7 @@ func (o *options) onlySQLite(cmd *cobra.Command, makesFile bool) *cobra.Command 
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if o.isPostgres() && (cmd.Flags().Changed("db") || !makesFile) {
-			return &usageError{fmt.Errorf("%s is for SQLite's files, and %s is a database of PostgreSQL's: use the server's own tools", cmd.Name(), o.name())}
+			return &usageError{fmt.Errorf("%s is for SQLite files, and %s is a PostgreSQL database: use the server's own tools", cmd.Name(), o.name())}
 		}
 		return run(cmd, args)
 	}

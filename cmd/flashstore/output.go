@@ -29,7 +29,7 @@ func list[T any](values []T) []T {
 	return values
 }
 
-// table writes rows in aligned columns, each line behind indent.
+// table writes rows in aligned columns, each line after indent.
 func table(out io.Writer, indent string, fill func(row func(cells ...any))) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fill(func(cells ...any) {

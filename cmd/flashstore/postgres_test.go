@@ -119,7 +119,7 @@ func TestPostgresRefused(t *testing.T) {
 			"stats", "check", "checkpoint", "vacuum", "vacuum --incremental", "backup copy.db", "demo", "loadtest --seconds 1",
 		} {
 			t.Run(args, func(t *testing.T) {
-				out := call(t, append(strings.Fields(args), "--db", server)...).must(t, 2).says(t, "is for SQLite's files", "PostgreSQL")
+				out := call(t, append(strings.Fields(args), "--db", server)...).must(t, 2).says(t, "is for SQLite files", "PostgreSQL")
 				if strings.Contains(out.stdout+out.stderr, secret) {
 					t.Errorf("it shows the password: %q", out.stderr)
 				}
@@ -140,5 +140,5 @@ func TestPostgresOfTheEnvironment(t *testing.T) {
 	t.Setenv("DATABASE_PATH", "postgres://localhost:1/class")
 	t.Setenv("TMPDIR", t.TempDir())
 	call(t, "demo").must(t, 0)
-	call(t, "stats").must(t, 2).says(t, "is for SQLite's files")
+	call(t, "stats").must(t, 2).says(t, "is for SQLite files")
 }

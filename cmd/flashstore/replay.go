@@ -134,7 +134,7 @@ func replay(ctx context.Context, db *database, in io.Reader, report func(line in
 
 // count adds a line to the tally and names what kept it from being booked, if
 // that was its own fault.
-func (t *tally) count(repeated bool, err error) string {
+func (t *tally) count(repeated bool, err error) (fault string) {
 	switch {
 	case err == nil && repeated:
 		t.Repeated++
@@ -142,17 +142,15 @@ func (t *tally) count(repeated bool, err error) string {
 		t.Booked++
 	case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrTaken):
 		t.Conflicting++
-		t.Lines++
-		return "conflicting"
+		fault = "conflicting"
 	case errors.Is(err, storage.ErrInvalid), errors.Is(err, errMalformed):
 		t.Rejected++
-		t.Lines++
-		return "rejected"
+		fault = "rejected"
 	default:
 		return ""
 	}
 	t.Lines++
-	return ""
+	return fault
 }
 
 // book books one line, user and session together or nothing.

@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	_, _ = fmt.Fprintf(stderr, "flashstore: %v\n", err)
 	var foreign *migrations.SchemaError
 	if errors.As(err, &foreign) {
-		_, _ = fmt.Fprintln(stderr, "Here TablePrefix is --prefix.")
+		_, _ = fmt.Fprintln(stderr, "On the command line, TablePrefix is --prefix.")
 	}
 	return 1
 }
@@ -66,8 +66,8 @@ func newRoot() *cobra.Command {
 		Short: "The storage of FlashMath on SQLite: try it, fill it, look into it, keep it",
 		Long: `The storage of FlashMath on SQLite: try it, fill it, look into it, keep it.
 
-For replay, migrate, copy, archive and board, --db may be a database of PostgreSQL's as
-well: postgres://user@host/name.
+For replay, migrate, copy, archive and board, --db may also name a PostgreSQL
+database: postgres://user@host/name.
 
 The exit status is 0 for success, 1 for a failure or a finding, and 2 for a
 call that makes no sense.`,
@@ -86,7 +86,7 @@ call that makes no sense.`,
 	flags.SortFlags = false
 	flags.StringVar(&opts.db, "db", defaultPath(), "the database file; by default $DATABASE_PATH, then ./flashmath.db")
 	flags.Lookup("db").DefValue = "" // the text says it
-	flags.StringVar(&opts.durability, "durability", "balanced", "what a commit is worth at a power failure: safe, balanced or fast")
+	flags.StringVar(&opts.durability, "durability", "balanced", "what a commit is worth when the power fails: safe, balanced or fast")
 	flags.BoolVar(&opts.json, "json", false, "print JSON")
 	only(root, commands(opts)...)
 	asUsageErrors(root)
@@ -134,7 +134,7 @@ func defaultPath() string {
 
 // archiveFlag adds --archive to a command that reads the whole log.
 func (o *options) archiveFlag(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().StringVar(&o.archiveFile, "archive", "", "the archive's file, where answers were moved to one; not on PostgreSQL")
+	cmd.Flags().StringVar(&o.archiveFile, "archive", "", "the archive's file, if answers were moved to one; not on PostgreSQL")
 	return cmd
 }
 

@@ -22,13 +22,13 @@ func vacuumCommand(opts *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "vacuum",
 		Short: "Give unused space in a database back to the disk",
-		Long: `Write the whole database anew without its unused pages, whatever tables it has.
+		Long: `Rewrite the whole database without its unused pages, whatever tables it has.
 Nobody writes while it runs, and it needs twice the database's size of free
 disk: it is for a quiet hour. A file that could not give back space a little at
 a time can do so from then on, and it is in WAL mode.
 
-With --incremental it is that little: up to --pages unused pages are given
-back, in a moment.`,
+With --incremental only a little is given back: up to --pages unused pages, in a
+moment.`,
 		Example: `  flashstore vacuum
   flashstore vacuum --incremental --pages 5000 --db app.db`,
 		Args: cobra.NoArgs,
@@ -42,8 +42,8 @@ back, in a moment.`,
 			return opts.bare(func(db *gorm.DB) error { return flags.run(cmd, opts, db) })
 		},
 	}
-	cmd.Flags().BoolVar(&flags.incremental, "incremental", false, "give back a few unused pages only")
-	cmd.Flags().IntVar(&flags.pages, "pages", 1000, "how many of them at the most")
+	cmd.Flags().BoolVar(&flags.incremental, "incremental", false, "give back only a few unused pages")
+	cmd.Flags().IntVar(&flags.pages, "pages", 1000, "at most how many of them")
 	return cmd
 }
 

@@ -7,19 +7,19 @@ import (
 	"syscall"
 )
 
-// Account is of Unix; here there is none.
+// Account exists on Unix only.
 type Account struct{}
 
-// ServerAccount returns an error: what starts servers knows Unix only.
+// ServerAccount returns an error: servers are started on Unix only.
 func ServerAccount() (*Account, error) {
-	return nil, fmt.Errorf("%w; and what starts it knows Unix only: do it there", ErrMissing)
+	return nil, fmt.Errorf("%w; and servers are started on Unix only: do it there", ErrMissing)
 }
 
-// Attributes are of Unix.
+// Attributes exist on Unix only.
 func (*Account) Attributes() *syscall.SysProcAttr { return nil }
 
-// Own is of Unix.
+// Own does nothing here.
 func (*Account) Own(string) error { return nil }
 
-// Passable is of Unix.
+// Passable cannot tell here.
 func Passable(string) bool { return true }

@@ -15,8 +15,8 @@ import (
 // this program.
 type Account struct{ uid, gid int }
 
-// ServerAccount returns nobody in particular where root runs this program, as
-// whom PostgreSQL refuses to run.
+// ServerAccount returns the account that a server runs as: an unprivileged one
+// if root, as whom PostgreSQL refuses to run, runs this program, or else nil.
 func ServerAccount() (*Account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

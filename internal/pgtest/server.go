@@ -18,11 +18,11 @@ import (
 	"github.com/flashstore/flashstore/internal/pghost"
 )
 
-// superuser owns everything in the server. Who reaches the socket is let in:
-// its folder is the tests' alone.
+// superuser owns everything in the server. Whoever reaches the socket is let
+// in: its folder is the tests' alone.
 const superuser = "postgres"
 
-// hang bounds every wait. Who reaches it hangs; a slow machine does not.
+// hang bounds every wait. What reaches it hangs; a slow machine does not.
 const hang = 2 * time.Minute
 
 // keeper is the process between this one and the server. It is a shell, and

@@ -44,7 +44,7 @@ func refuse(tb testing.TB, err error, ci bool) {
 // Runner is what a TestMain is given, and what goleak.VerifyTestMain takes.
 type Runner interface{ Run() int }
 
-// Main returns m with the end of the server behind it: in TestMain, say
+// Main returns m with the end of the server after it: in TestMain, say
 // os.Exit(pgtest.Main(m).Run()) or goleak.VerifyTestMain(pgtest.Main(m)).
 func Main(m Runner) Runner { return stopping{m} }
 

@@ -26,7 +26,7 @@ func (r Report) charts() []chart {
 	return []chart{
 		{
 			"latency", "Latency by percentile",
-			"So many of all calls took no longer. Each step to the right of 90% is ten times rarer.",
+			"This share of all calls took no longer. Each step to the right of 90% is ten times rarer.",
 			axis{label: "percentile of calls", ticks: percentiles{}, least: 1},
 			axis{label: "milliseconds", log: true},
 			r.Latency,
@@ -39,7 +39,7 @@ func (r Report) charts() []chart {
 		},
 		{
 			"wal", "Write-ahead log over time",
-			"The size of the log's file. A checkpoint lets the next writer begin it anew and leaves the file as long as it is.",
+			"The size of the log's file. A checkpoint lets the next writer start the log over and leaves the file as long as it is.",
 			axis{label: "seconds since the start", ticks: rounds{}, least: r.Seconds}, axis{label: "MiB"},
 			r.Log,
 		},
@@ -52,8 +52,8 @@ const (
 	dotsPerInch   = 160
 )
 
-// colours are told apart by people who see colours otherwise too, and on a
-// light ground as on a dark one. https://jfly.uni-koeln.de/color/
+// colours can be told apart by the colour-blind too, on a light ground as on a
+// dark one. https://jfly.uni-koeln.de/color/
 var colours = []color.Color{
 	color.RGBA{0x00, 0x8a, 0xd1, 0xff}, // blue
 	color.RGBA{0xe6, 0x9f, 0x00, 0xff}, // orange
@@ -136,7 +136,7 @@ func (c chart) svg(ground color.Color) ([]byte, error) {
 		return nil, err
 	}
 	svg, err := written(canvas)
-	// Who has not that font takes one that looks like it.
+	// Where that font is missing, one that looks like it is taken.
 	return []byte(strings.ReplaceAll(string(svg), "font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), err
 }
 
