@@ -18,7 +18,8 @@ var ErrNoAfterCommit = errors.New("this transaction was not begun through the ho
 // back (T27): a GORM callback after the commit step knows only its own
 // statement. Outside a transaction it runs at once.
 //
-// fn cannot fail the transaction any more; it may use the outer db.
+// fn cannot fail the transaction any more; it may use the outer db. A panic of
+// one comes out of the commit, when the others have run.
 func AfterCommit(tx *gorm.DB, fn func()) error {
 	if !InTransaction(tx) {
 		fn()
@@ -86,7 +87,21 @@ func (q *queue) run() {
 	tasks := q.tasks
 	q.tasks = nil
 	q.mu.Unlock()
-	for _, task := range tasks {
-		task()
+	runAll(tasks)
+}
+
+// runAll calls one after the other. Where one panics, those behind it are called
+// still, for they may be of others: what is in one transaction need not know of
+// each other.
+func runAll(tasks []func()) {
+	next := 0
+	defer func() {
+		if next < len(tasks) {
+			runAll(tasks[next:])
+		}
+	}()
+	for next < len(tasks) {
+		next++
+		tasks[next-1]()
 	}
 }

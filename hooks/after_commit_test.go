@@ -2,6 +2,7 @@ package hooks_test
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -87,4 +88,37 @@ func TestT27_AfterCommit(t *testing.T) {
 			return hooks.AfterCommit(tx, func() { t.Error("ran") })
 		}), hooks.ErrNoAfterCommit)
 	})
+}
+
+// One that does not return keeps none of the others from running.
+func TestAfterCommitPanics(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic("no") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			db, _ := newItems(t)
+			var ran []int
+			recovered := make(chan any, 1)
+			go func() {
+				defer func() { recovered <- recover() }()
+				_ = db.Transaction(func(tx *gorm.DB) error {
+					for i := range 5 {
+						must(t, hooks.AfterCommit(tx, func() {
+							ran = append(ran, i)
+							if i%2 == 1 {
+								end()
+							}
+						}))
+					}
+					return add(tx)
+				})
+			}()
+			if got := <-recovered; (got != nil) != (name == "panic") {
+				t.Errorf("it panics with %v", got)
+			}
+			if !slices.Equal(ran, []int{0, 1, 2, 3, 4}) {
+				t.Errorf("%v ran, want all", ran)
+			}
+			mustCount(t, db, 1)
+			mustBeFree(t, db)
+		})
+	}
 }

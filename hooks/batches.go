@@ -79,13 +79,15 @@ func inOneTransaction(db *gorm.DB, fn func()) {
 		return
 	}
 	db.Statement.ConnPool = tx.Statement.ConnPool
+	returned := false
 	defer func() {
 		db.Statement.ConnPool = outside
-		if db.Error != nil {
+		if db.Error != nil || !returned {
 			tx.Rollback()
 			return
 		}
 		_ = db.AddError(tx.Commit().Error)
 	}()
 	fn()
+	returned = true
 }

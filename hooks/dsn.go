@@ -25,7 +25,7 @@ var decided = []string{
 }
 
 // uriOnly are SQLite's own parameters, which it reads in a "file:" name only.
-var uriOnly = []string{"mode", "cache", "immutable"}
+var uriOnly = []string{"mode", "cache", "immutable", "psow", "nolock", "modeof"}
 
 // privateMemory numbers the in-memory databases that have no name.
 var privateMemory atomic.Int64
@@ -67,6 +67,20 @@ func memoryName(name, cache string) string {
 		return "shared-" + strings.Trim(name, ":/")
 	}
 	return "private-" + strconv.FormatInt(privateMemory.Add(1), 10)
+}
+
+// at returns s with the absolute path that SQLite has made of its name.
+// Connections are opened when they are needed: by then the process may be in
+// another directory, or a symbolic link may lead to another file.
+func (s source) at(path string) source {
+	switch {
+	case s.memory || !strings.HasPrefix(path, "/"):
+	case strings.HasPrefix(s.base, "file:"), strings.Contains(path, "?"): // where the driver cuts a bare name off
+		s.base = "file:" + (&url.URL{Path: path}).EscapedPath()
+	default:
+		s.base = path
+	}
+	return s
 }
 
 // dsn returns the data source name for connections of role r.

@@ -54,8 +54,13 @@ func (c *Config) ends(operation string) func(*gorm.DB) {
 }
 
 // explain returns the plan of a statement that has run, or nothing where
-// SQLite cannot say.
+// SQLite cannot say. Of a script, EXPLAIN would hold back the first statement
+// only and run the others a second time; a PRAGMA may be set while it is
+// explained.
 func explain(db *gorm.DB, sql string) (plan []string) {
+	if isScript(sql) || firstKeyword(sql) == "PRAGMA" {
+		return nil
+	}
 	rows, err := db.Statement.ConnPool.QueryContext(db.Statement.Context, "EXPLAIN QUERY PLAN "+sql, db.Statement.Vars...)
 	if err != nil {
 		return nil

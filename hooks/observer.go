@@ -1,6 +1,9 @@
 package hooks
 
-import "time"
+import (
+	"runtime/debug"
+	"time"
+)
 
 // Observer is told what happens on the way to the database, in the goroutine
 // in which it happens: it must be quick, safe for concurrent use, and must not
@@ -44,9 +47,17 @@ type Event struct {
 	Err       error
 }
 
-// tell hands an event to the observer, if there is one.
+// tell hands an event to the observer, if there is one. A panic of its ends
+// here and is logged: it is called by those who hold the writer, which nobody
+// would get any more, and in goroutines that nobody else can recover.
 func (c *Config) tell(e Event) {
-	if c.Observer != nil {
-		c.Observer.Observe(e)
+	if c.Observer == nil {
+		return
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			c.Logger.Error("hooks.Config.Observer panicked: it has missed an event, mend it", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	c.Observer.Observe(e)
 }

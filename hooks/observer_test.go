@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -123,5 +124,45 @@ func TestState(t *testing.T) {
 	must(t, errors.Join(rows.Close(), tx.Rollback().Error))
 	if got := plugin.State(); got.Writer.Site != "" || len(got.Rows) != 0 || got.Readers.InUse != 0 {
 		t.Errorf("afterwards %+v", got)
+	}
+}
+
+// A slow script is shown without a plan: EXPLAIN stands before its first
+// statement only, and the others would run again.
+func TestMetrics_SlowScriptRunsOnce(t *testing.T) {
+	metrics := &hooks.Metrics{}
+	db, _ := newObservedItems(t, hooks.Config{Observer: metrics, SlowStatement: time.Nanosecond})
+	const twoItems = "SELECT 1; INSERT INTO items (n) VALUES (1); INSERT INTO items (n) VALUES (2)"
+	must(t, db.Exec(twoItems).Error)
+	must(t, db.Transaction(func(tx *gorm.DB) error { return tx.Exec(twoItems).Error }))
+	mustCount(t, db, 4)
+	for _, slow := range metrics.Snapshot().Slow {
+		if slow.SQL == twoItems && slow.Plan == nil {
+			return
+		}
+	}
+	t.Error("it is not among the slow statements")
+}
+
+// panics is an observer that panics at every event.
+type panics struct{}
+
+func (panics) Observe(hooks.Event) { panic("no") }
+
+// An observer that panics takes neither the writer along nor the caller, and
+// is spoken of.
+func TestObserverPanics(t *testing.T) {
+	var said strings.Builder
+	logger := slog.New(slog.NewTextHandler(&said, nil))
+	db, path := newObservedItems(t, hooks.Config{Observer: panics{}, Logger: logger, SlowStatement: time.Nanosecond})
+	release := lockElsewhere(t, path)
+	mustBe(t, add(db.WithContext(within(t, short))), context.DeadlineExceeded)
+	release()
+	must(t, add(db))
+	must(t, db.Transaction(add))
+	mustBeFree(t, db)
+	mustCount(t, db, 2)
+	if !strings.Contains(said.String(), "Observer panicked") {
+		t.Errorf("the log says %q", said.String())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/driver/sqlite"
@@ -30,12 +31,17 @@ var (
 	// statements to connections that the plugin would close, and to others past it.
 	ErrResolver = errors.New("hooks does not go together with gorm.io/plugin/dbresolver: leave that one out, " +
 		"hooks has a connection that writes and many that read")
+	// ErrInUse means that the Plugin is in use on another *gorm.DB, and would take
+	// the connections of the second for those of both. It is what plugins do that
+	// open further connections with the same gorm.Config.
+	ErrInUse = errors.New("this hooks.Plugin is in use on another *gorm.DB: make one with hooks.New for each")
 )
 
 // Plugin puts SQLite's connections under GORM in order. Make one with New for
 // each *gorm.DB. It is safe for concurrent use.
 type Plugin struct {
 	cfg    Config
+	inUse  atomic.Bool
 	pool   *pool
 	doctor doctor
 	found  []Finding // at open
@@ -57,6 +63,16 @@ func (p *Plugin) Name() string { return Name }
 // refused with a *RefusedError, and lesser findings are logged. After an error,
 // db is as it was. It is called by db.Use.
 func (p *Plugin) Initialize(db *gorm.DB) error {
+	if !p.inUse.CompareAndSwap(false, true) {
+		return ErrInUse
+	}
+	err := p.takePlace(db)
+	p.inUse.Store(err == nil)
+	return err
+}
+
+// takePlace does what Initialize says.
+func (p *Plugin) takePlace(db *gorm.DB) error {
 	if err := p.cfg.validate(); err != nil {
 		return err
 	}
@@ -72,6 +88,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
+	src = src.at(p.doctor.path)
 	room := newReserve(p.cfg.DiskReserve, p.doctor.path, src, p.doctor.probe.freeSpace)
 	opened, err := openPool(p.cfg, before.Driver().(*sqlite3.SQLiteDriver), src, room)
 	if err != nil {
@@ -81,7 +98,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	if err != nil {
 		return errors.Join(err, opened.Close())
 	}
-	if err := errors.Join(takeOffPreparedStatements(db, opened), cutBatches(db), p.cfg.watchStatements(db)); err != nil {
+	if err := errors.Join(takeOffPreparedStatements(db, opened), cutBatches(db), undoPanics(db), p.cfg.watchStatements(db)); err != nil {
 		return errors.Join(err, opened.Close())
 	}
 	p.pool, p.found = opened, append(found, settled...)

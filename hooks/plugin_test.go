@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -65,6 +67,21 @@ func TestRefusals(t *testing.T) {
 		db, _ := newItems(t)
 		mustBe(t, db.Use(hooks.New(hooks.Config{})), gorm.ErrRegistered)
 		mustBeUsable(t, db)
+	})
+	t.Run("one plugin for two databases", func(t *testing.T) {
+		plugin := hooks.New(hooks.Config{})
+		mustBe(t, open(t, tests.DummyDialector{}, quiet()).Use(plugin), hooks.ErrNotSQLite)
+		one, two := openPlain(t, newPath(t), quiet()), openPlain(t, newPath(t), quiet())
+		must(t, one.Use(plugin)) // what was refused is no use
+		mustBe(t, two.Use(plugin), hooks.ErrInUse)
+		mustBeUsable(t, two)
+		must(t, one.Exec(createItems).Error)
+		must(t, hooks.WithWriter(t.Context(), one, func(conn *sql.Conn) error {
+			_, err := conn.ExecContext(t.Context(), "INSERT INTO items (n) VALUES (1)")
+			return err
+		}))
+		mustCount(t, one, 1)
+		must(t, two.Use(hooks.New(hooks.Config{})))
 	})
 }
 
@@ -199,6 +216,36 @@ func TestLimitsOfTheApplication(t *testing.T) {
 			holdConns(t, pool, 1)
 			addMixed(t, db)
 		})
+	}
+}
+
+// All connections are to the file that was opened, whatever becomes of the
+// process's directory and of the links on the way. A name that is odd is taken
+// as GORM alone takes it.
+func TestOneFileForAllConnections(t *testing.T) {
+	for _, name := range []string{
+		"test.db", "sub/../test.db", "file:test.db", "file:test.db?mode=rwc", "link.db", "file:link.db", "file:a%23b%3F%25%20c.db",
+		"ä #%20&+.db", "file:ä&+.db?cache=shared", "test.db?nolock=1&_loc=UTC", "file:" + url.PathEscape("../elsewhere?/test.db"),
+	} {
+		for _, here := range []string{"plain", "odd ?#%20"} {
+			t.Run(here+"/"+name, func(t *testing.T) {
+				dir := t.TempDir()
+				must(t, errors.Join(os.MkdirAll(filepath.Join(dir, here, "sub"), 0o700), os.Mkdir(filepath.Join(dir, "elsewhere?"), 0o700)))
+				t.Chdir(filepath.Join(dir, here))
+				must(t, os.Symlink("test.db", "link.db"))
+				must(t, openPlain(t, name, quiet()).Exec(createItems).Error)
+
+				db := openHooks(t, name, hooks.Config{Logger: silent}, quiet())
+				must(t, os.Remove("link.db"))
+				t.Chdir(t.TempDir())
+				for want := range int64(3) { // on a connection more each time
+					mustCount(t, mustBegin(t, db, &sql.TxOptions{ReadOnly: true}), want)
+					mustCount(t, withPool(db, mustPool(t, db)), want)
+					must(t, add(db))
+				}
+				mustHaveNoFile(t)
+			})
+		}
 	}
 }
 

@@ -61,6 +61,7 @@ func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sq
 	if err != nil {
 		return nil, err
 	}
+	args = valued(args)
 	if reads {
 		return p.readers.QueryContext(ctx, query, args...)
 	}
@@ -78,6 +79,7 @@ func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sq
 // QueryRowContext runs a statement that returns one row.
 func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	reads, err := p.reads(ctx, query)
+	args = valued(args)
 	if err == nil && reads {
 		return p.readers.QueryRowContext(ctx, query, args...)
 	}
@@ -183,6 +185,16 @@ func (t *transaction) Commit() error {
 	}
 	t.after.run()
 	return nil
+}
+
+// QueryContext runs a statement that returns rows.
+func (t *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.Tx.QueryContext(ctx, query, valued(args)...)
+}
+
+// QueryRowContext runs a statement that returns one row.
+func (t *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.Tx.QueryRowContext(ctx, query, valued(args)...)
 }
 
 // GetDBConn returns what db.DB() hands out outside of the transaction too.

@@ -456,6 +456,38 @@ func TestTransactionControlByText(t *testing.T) {
 	}
 }
 
+// Text does not end a transaction behind its back: what followed would be stored
+// at once, and stay. Savepoints as text are the application's affair.
+func TestTransactionEndedByText(t *testing.T) {
+	db, _ := newItems(t)
+	for _, query := range []string{"COMMIT", "end;", "ROLLBACK", "/* why */ ROLLBACK TRANSACTION", "INSERT INTO items (n) VALUES (7); COMMIT"} {
+		for way, send := range ways {
+			tx := mustBegin(t, db)
+			must(t, add(tx))
+			mustBe(t, send(tx, statement{query, 0}), hooks.ErrTransactionControl)
+			prepared, err := tx.Statement.ConnPool.PrepareContext(t.Context(), query)
+			if err == nil {
+				_, err = prepared.ExecContext(t.Context())
+				must(t, prepared.Close())
+			}
+			mustBe(t, err, hooks.ErrTransactionControl)
+			must(t, add(tx))
+			must(t, tx.Rollback().Error)
+			if n := mustInt(t, db, "SELECT count(*) FROM items"); n != 0 {
+				t.Fatalf("%s: %q: %d items are stored", way, query, n)
+			}
+		}
+	}
+	must(t, db.Transaction(func(tx *gorm.DB) error {
+		must(t, tx.Exec("SAVEPOINT a").Error)
+		must(t, add(tx))
+		must(t, tx.Exec("ROLLBACK TO a").Error)
+		must(t, add(tx))
+		return tx.Exec("RELEASE a; CREATE TRIGGER counted AFTER INSERT ON items BEGIN SELECT 1; END;").Error
+	}))
+	mustCount(t, db, 1)
+}
+
 // A transaction that a script leaves open is rolled back at once: another
 // program could not write until this one writes again.
 func TestScriptLeavesATransactionOpen(t *testing.T) {

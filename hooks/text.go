@@ -8,8 +8,11 @@ import (
 
 // ErrTransactionControl is returned for BEGIN, COMMIT, ROLLBACK, SAVEPOINT and
 // RELEASE sent as text outside a transaction: on a pool they would begin on one
-// connection and end on another.
-var ErrTransactionControl = errors.New("transaction control was sent as text to a pool of connections: use db.Transaction, db.Begin or hooks.Transaction")
+// connection and end on another. It is returned for COMMIT, END and ROLLBACK as
+// text inside a writing transaction, too: what follows would be stored at once,
+// whatever becomes of the transaction. Nothing was run.
+var ErrTransactionControl = errors.New("transaction control was sent as text: " +
+	"use db.Transaction, db.Begin or hooks.Transaction, and end what was begun so with its own Commit or Rollback")
 
 var transactionControl = map[string]bool{
 	"BEGIN": true, "COMMIT": true, "END": true, "ROLLBACK": true, "SAVEPOINT": true, "RELEASE": true,
@@ -21,6 +24,40 @@ func refuseTransactionControl(query string) error {
 	}
 	return nil
 }
+
+// refuseEnd returns ErrTransactionControl for a text that ends the transaction
+// it runs in: COMMIT, END, and ROLLBACK unless to a savepoint, by itself or in a
+// script.
+func refuseEnd(query string) error {
+	if !mayEnd(query) {
+		return nil
+	}
+	query = quoted.ReplaceAllLiteralString(query, " ")
+	if ends.MatchString(triggers.ReplaceAllLiteralString(query, " ")) {
+		return ErrTransactionControl
+	}
+	return nil
+}
+
+// mayEnd tells most statements from those at once: it is asked for each.
+func mayEnd(query string) bool {
+	if strings.Contains(query, ";") {
+		return true
+	}
+	if query != "" && strings.IndexByte("IUDSWiudsw", query[0]) >= 0 || strings.HasPrefix(query, "RELEASE") {
+		return false // INSERT, UPDATE, DELETE, SELECT, SAVEPOINT, WITH
+	}
+	switch firstKeyword(query) {
+	case "COMMIT", "END", "ROLLBACK":
+		return true
+	}
+	return false
+}
+
+var (
+	ends     = regexp.MustCompile(`(?i)(?:^|;)[\s\x{feff}]*(?:COMMIT\b|END\b|ROLLBACK\s*(?:\bTRANSACTION\s*)?(?:;|$))`)
+	triggers = regexp.MustCompile(`(?is)\bCREATE\s+(?:TEMP\s+|TEMPORARY\s+)?TRIGGER\b.*?;\s*END\b`) // which have an END of their own
+)
 
 // firstKeyword returns the first word of query in upper case.
 func firstKeyword(query string) string {

@@ -130,6 +130,44 @@ func TestFirstKeyword(t *testing.T) {
 	}
 }
 
+func TestRefuseEnd(t *testing.T) {
+	for query, want := range map[string]bool{
+		"":                                 false,
+		"COMMIT":                           true,
+		"commit transaction;":              true,
+		"END":                              true,
+		" /* a */ End ;":                   true,
+		"\ufeffROLLBACK":                   true,
+		"ROLLBACK;":                        true,
+		"ROLLBACK TRANSACTION":             true,
+		"ROLLBACK -- all\n;":               true,
+		"ROLLBACK TO a":                    false,
+		"ROLLBACK TRANSACTION TO a":        false,
+		"ROLLBACK/**/TO SAVEPOINT a;":      false,
+		"SAVEPOINT a":                      false,
+		"RELEASE a":                        false,
+		"SELECT 1; COMMIT":                 true,
+		"SELECT 1;commit;SELECT 2":         true,
+		"SELECT 1; END; SELECT 2":          true,
+		"SELECT 1; ROLLBACK; SELECT 2":     true,
+		"SELECT 1; ROLLBACK TO a":          false,
+		"SELECT '; COMMIT'":                false,
+		"SELECT 1 -- ; COMMIT":             false,
+		"SELECT 1; -- why\n COMMIT":        true,
+		"SELECT commitment; SELECT ending": false,
+		"SELECT 1; SELECT CASE a WHEN 1 THEN 2 END; SELECT 3":                                                                       false,
+		"CREATE TRIGGER a AFTER INSERT ON b BEGIN SELECT CASE 1 WHEN 1 THEN 2 END; END":                                             false,
+		"CREATE TEMP TRIGGER a AFTER INSERT ON b BEGIN SELECT RAISE(ROLLBACK, 'no'); END; SELECT 1":                                 false,
+		"CREATE TRIGGER a AFTER INSERT ON b BEGIN SELECT 1; END; CREATE TRIGGER b AFTER INSERT ON b BEGIN SELECT 2; SELECT 3; END;": false,
+		"CREATE TRIGGER a AFTER INSERT ON b BEGIN SELECT 1; END; END":                                                               true,
+		"create trigger a after insert on b begin select 1; end; commit":                                                            true,
+	} {
+		if got := refuseEnd(query) != nil; got != want {
+			t.Errorf("refuseEnd(%q) is %v", query, got)
+		}
+	}
+}
+
 func TestSetsPragma(t *testing.T) {
 	for query, want := range map[string]bool{
 		"PRAGMA user_version":                false,

@@ -148,6 +148,143 @@ func TestPanicInATransaction(t *testing.T) {
 	}
 }
 
+// fickle is an item whose hooks and whose value call what may panic.
+type fickle struct {
+	ID   int64
+	Name fickleName
+	N    int64
+}
+
+func (fickle) TableName() string                  { return "items" }
+func (f *fickle) BeforeCreate(*gorm.DB) error     { f.Name.panicAt("before create"); return nil }
+func (f *fickle) AfterCreate(tx *gorm.DB) error   { f.Name.panicAt("after create"); return nil }
+func (f *fickle) BeforeUpdate(*gorm.DB) error     { f.Name.panicAt("before update"); return nil }
+func (f *fickle) AfterUpdate(tx *gorm.DB) error   { f.Name.panicAt("after update"); return nil }
+func (f *fickle) BeforeDelete(*gorm.DB) error     { f.Name.panicAt("before delete"); return nil }
+func (f *fickle) AfterDelete(tx *gorm.DB) error   { f.Name.panicAt("after delete"); return nil }
+func (n fickleName) Value() (driver.Value, error) { n.panicAt("value"); return string(n), nil }
+
+type fickleName string
+
+func (n fickleName) panicAt(place fickleName) {
+	if n == place {
+		panic("no")
+	}
+}
+
+// GORM leaves the transaction open that it puts around a create, an update or a
+// delete, where a function of the application's panics in it. Nobody could write
+// any more.
+func TestPanicInGORMsOwnTransaction(t *testing.T) {
+	writes := map[fickleName]func(db *gorm.DB, f *fickle) error{
+		"before create": func(db *gorm.DB, f *fickle) error { return db.Create(f).Error },
+		"after create":  func(db *gorm.DB, f *fickle) error { return db.Create(f).Error },
+		"value":         func(db *gorm.DB, f *fickle) error { return db.Create(f).Error },
+		"before update": func(db *gorm.DB, f *fickle) error { f.ID = 1; return db.Save(f).Error },
+		"after update":  func(db *gorm.DB, f *fickle) error { f.ID = 1; return db.Save(f).Error },
+		"before delete": func(db *gorm.DB, f *fickle) error { f.ID = 1; return db.Delete(f).Error },
+		"after delete":  func(db *gorm.DB, f *fickle) error { f.ID = 1; return db.Delete(f).Error },
+	}
+	for at, write := range writes {
+		panics := func(t *testing.T, db *gorm.DB) {
+			t.Helper()
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic was swallowed")
+				}
+			}()
+			_ = write(db, &fickle{Name: at})
+		}
+		t.Run(string(at), func(t *testing.T) {
+			db, _ := newItems(t)
+			must(t, db.Exec("INSERT INTO items (id, name) VALUES (1, 'kept')").Error)
+			panics(t, db)
+			mustBeFree(t, db)
+			if n := mustInt(t, db, "SELECT count(*) FROM items WHERE name = 'kept'"); n != 1 {
+				t.Errorf("what was stored before is changed")
+			}
+			mustCount(t, db, 1)
+		})
+		t.Run(string(at)+", in a transaction of the application's", func(t *testing.T) {
+			db, _ := newItems(t)
+			must(t, db.Exec("INSERT INTO items (id) VALUES (1)").Error)
+			tx := mustBegin(t, db)
+			panics(t, tx)
+			must(t, add(tx)) // it is not GORM's to roll back
+			must(t, tx.Commit().Error)
+			mustBeFree(t, db)
+		})
+	}
+}
+
+// A value that panics in a query gives back the connection that it was for, and
+// the writer.
+func TestPanicInAQuery(t *testing.T) {
+	const insert = "INSERT INTO items (name) VALUES (?) RETURNING id"
+	var n int64
+	for name, query := range map[string]func(db *gorm.DB){
+		"Scan":              func(db *gorm.DB) { db.Raw(insert, fickleName("value")).Scan(&n) },
+		"Row":               func(db *gorm.DB) { _ = db.Raw(insert, fickleName("value")).Row().Scan(&n) },
+		"Scan of a reading": func(db *gorm.DB) { db.Raw("SELECT ?", fickleName("value")).Scan(&n) },
+		"Row of a reading":  func(db *gorm.DB) { _ = db.Raw("SELECT ?", fickleName("value")).Row().Scan(&n) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := openHooks(t, newPath(t), hooks.Config{MaxReaders: 1}, quiet())
+			must(t, db.Exec(createItems).Error)
+			for _, transaction := range []func(fn func(tx *gorm.DB) error) error{
+				func(fn func(tx *gorm.DB) error) error { return fn(db) },
+				func(fn func(tx *gorm.DB) error) error { return db.Transaction(fn) },
+			} {
+				panicked := start(func() error {
+					defer func() { _ = recover() }()
+					return transaction(func(tx *gorm.DB) error { query(tx); return nil })
+				})
+				must(t, await(t, panicked))
+				mustBeFree(t, db)
+				mustCount(t, db.WithContext(within(t, hang)), 0)
+			}
+		})
+	}
+}
+
+// What a driver.Valuer says is what is stored, nothing for a nil one, and an
+// error of it comes back.
+func TestValuers(t *testing.T) {
+	db, _ := newItems(t)
+	var name sql.NullString
+	must(t, db.Raw("SELECT ?", fickleName("Ada")).Scan(&name).Error)
+	if name.String != "Ada" {
+		t.Errorf("it is %q", name.String)
+	}
+	must(t, db.Raw("SELECT ?", (*sql.NullString)(nil)).Row().Scan(&name))
+	if name.Valid {
+		t.Errorf("a nil one is %q", name.String)
+	}
+	if err := db.Raw("SELECT ?", refusing{}).Scan(&name).Error; !errors.Is(err, errRefused) {
+		t.Errorf("got error %v, want %v", err, errRefused)
+	}
+}
+
+var errRefused = errors.New("no")
+
+// refusing is a driver.Valuer without a value.
+type refusing struct{}
+
+func (refusing) Value() (driver.Value, error) { return nil, errRefused }
+
+// Nor is half of a long slice stored when a value panics in the other half.
+func TestPanicInABatch(t *testing.T) {
+	db, _ := newItems(t)
+	many := make([]fickle, 40000)
+	many[len(many)-1].Name = "value"
+	func() {
+		defer func() { _ = recover() }()
+		_ = db.Session(&gorm.Session{SkipDefaultTransaction: true, SkipHooks: true}).Create(&many).Error
+	}()
+	mustBeFree(t, db)
+	mustCount(t, db, 0)
+}
+
 func TestNestedTransactions(t *testing.T) {
 	db, _ := newItems(t)
 	no := errors.New("no")

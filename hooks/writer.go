@@ -151,7 +151,7 @@ func (c *writerConn) IsValid() bool { return c.ResetSession(context.Background()
 // waits until the lock is free before it begins.
 func (c *writerConn) run(ctx context.Context, query string, statement func() error) error {
 	if c.tx != nil {
-		return c.tx.run(statement)
+		return c.tx.run(query, statement)
 	}
 	if err := c.roomFor(query); err != nil {
 		return err

@@ -28,9 +28,12 @@ func (e *DeadTransactionError) Error() string {
 
 func (e *DeadTransactionError) Unwrap() error { return e.Cause }
 
-func (tx *writerTx) run(statement func() error) error {
+func (tx *writerTx) run(query string, statement func() error) error {
 	if tx.dead != nil {
 		return &DeadTransactionError{Cause: tx.dead}
+	}
+	if err := refuseEnd(query); err != nil {
+		return err
 	}
 	err := statement()
 	tx.check(err)

@@ -117,28 +117,50 @@ func (g *group) together(calls []*call) (err error) {
 	for _, c := range calls {
 		c.split = true
 	}
+	done := false
+	defer func() {
+		if !done {
+			waitOn(calls)
+		}
+	}()
 	live := liveOf(calls)
-	if len(live) == 0 {
-		return nil
+	if len(live) > 0 {
+		err = g.write(live)
 	}
-	write := func(tx *gorm.DB) error { return live[0].shared.run(tx, live) }
+	done = err == nil
+	return err
+}
+
+// write has calls written together.
+func (g *group) write(calls []*call) error {
+	write := func(tx *gorm.DB) error { return calls[0].shared.run(tx, calls) }
 	if g.next > 0 {
 		return hooks.Transaction(g.tx.Statement.Context, g.tx, write)
 	}
 	g.bare = true
-	err = write(g.tx)
+	err := write(g.tx)
 	g.bare = err != nil
 	return err
 }
 
-// liveOf returns those of calls whose contexts go on; the others end with the
-// cause.
+// liveOf begins calls and returns those whose contexts go on; the others end
+// with the cause, or have left.
 func liveOf(calls []*call) []*call {
 	live := make([]*call, 0, len(calls))
 	for _, c := range calls {
+		if !c.begin() && c.stage.Load() == left {
+			continue
+		}
 		if c.err = context.Cause(c.ctx); c.err == nil {
 			live = append(live, c)
 		}
 	}
 	return live
+}
+
+// waitOn has calls wait for their turn again, each by itself.
+func waitOn(calls []*call) {
+	for _, c := range calls {
+		c.stage.CompareAndSwap(begun, waits)
+	}
 }

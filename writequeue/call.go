@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -26,6 +27,7 @@ type call struct {
 	leads  bool          // it is about to begin a group
 	alone  bool          // the group in which it was is undone: it shares no other
 	runs   int           // how often it was begun
+	stage  atomic.Int32  // of a group: until it is begun, the call may leave
 
 	err  error // how it ended
 	gone bool  // its function did not come back
@@ -53,7 +55,17 @@ func newCall(ctx context.Context) *call {
 	return &call{ctx: ctx, turn: make(chan turn, 1), came: time.Now()}
 }
 
-// answer lets the call return; where it has panicked, nobody hears.
+// The stages of a call.
+const (
+	waits int32 = iota
+	begun
+	left // without an answer
+)
+
+// begin reports whether the call is to run: it has not left, nor gone.
+func (c *call) begin() bool { return !c.gone && c.stage.CompareAndSwap(waits, begun) }
+
+// answer lets the call return; where it has panicked or left, nobody hears.
 func (c *call) answer(err error) { c.turn <- turn{what: answered, err: err} }
 
 // attempts is how often, at most, a call is run.
@@ -74,7 +86,9 @@ func (c *call) mayRunAgain() bool {
 
 // waitsOn reports whether the call has a deadline that has not passed: then it
 // does not end when the database's own patience does.
-func (c *call) waitsOn() bool {
+func (c *call) waitsOn() bool { return c.hasDeadline() && c.ctx.Err() == nil }
+
+func (c *call) hasDeadline() bool {
 	_, ok := c.ctx.Deadline()
-	return ok && c.ctx.Err() == nil
+	return ok
 }

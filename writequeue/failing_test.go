@@ -3,7 +3,9 @@ package writequeue_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/gorm"
@@ -122,6 +124,27 @@ func TestCommitInACall(t *testing.T) {
 	mustBeStored(t, db, 0, 1, 2, 3, 4)
 }
 
+// One that would by text is refused, and the others go on.
+func TestCommitByTextInACall(t *testing.T) {
+	for _, end := range []string{"COMMIT", "ROLLBACK", "SELECT 1; END"} {
+		t.Run(end, func(t *testing.T) {
+			q, db := newQueue(t, writequeue.Config{})
+			l := newLine(t, q, db)
+			for i := range 5 {
+				if i == 2 {
+					l.do(t.Context(), then(i, func(tx *gorm.DB) error { return tx.Exec(end).Error }))
+				} else {
+					l.do(t.Context(), func(tx *gorm.DB) error {
+						return tx.Exec("INSERT INTO rows (caller, n) VALUES (?, (SELECT count(*) FROM rows))", i).Error
+					})
+				}
+			}
+			l.mustEnd(nil, nil, hooks.ErrTransactionControl, nil, nil)
+			mustBeStored(t, db, 0, 1, 3, 4)
+		})
+	}
+}
+
 // The outer db, another call and a transaction of one's own would wait for
 // themselves: they are told at once, and the others go on.
 func TestWaitingForItself(t *testing.T) {
@@ -151,6 +174,37 @@ func TestWaitingForItself(t *testing.T) {
 		})
 	}
 }
+
+// From a goroutine of the call's nobody sees that it waits for itself. It is
+// told when the database's patience is over; who has set a deadline waits on.
+func TestWaitingForItselfInAnotherGoroutine(t *testing.T) {
+	const timeout = 400 * time.Millisecond
+	db := open(t, hooks.Config{BusyTimeout: timeout})
+	q := writequeue.New(db, writequeue.Config{})
+	defer q.Close()
+	var patient <-chan error
+	began := time.Now()
+	err := await(t, start(func() error {
+		return q.Do(context.Background(), func(*gorm.DB) error {
+			patient = start(func() error { return q.Do(within(t, hang), adds(1, 0)) })
+			awaitWaiting(t, q, 1)
+			return await(t, start(func() error { return q.Do(context.Background(), never(t)) }))
+		})
+	}))
+	var busy *hooks.BusyError
+	if !errors.As(err, &busy) || !strings.Contains(busy.Holder, "failing_test.go:") {
+		t.Errorf("it ended with %v, want a *hooks.BusyError that names the outer call", err)
+	}
+	if took := time.Since(began); took < timeout || took > timeout+patience {
+		t.Errorf("they gave up after %v, want after %v", took, timeout)
+	}
+	must(t, await(t, patient))
+	must(t, q.Do(t.Context(), adds(2, 0)))
+	mustBeStored(t, db, 1, 2)
+}
+
+// patience is what a slow machine may take longer.
+const patience = 10 * time.Second
 
 // mustBeCode fails unless err is an error of SQLite with that extended code.
 func mustBeCode(tb testing.TB, err error, code sqlite3.ErrNoExtended) {

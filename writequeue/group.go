@@ -44,18 +44,29 @@ func (g *group) more() bool {
 
 // pass hands the group to the next call, and ends it after the last.
 func (g *group) pass() {
-	for g.next < len(g.calls) && g.calls[g.next].gone {
-		g.next++
-	}
 	switch {
 	case g.dead, g.bare:
 		g.undo()
-	case g.next < len(g.calls) || g.queue.cfg.Lanes == 1 && g.more():
+	case g.find():
 		g.calls[g.next].turn <- turn{what: run, group: g}
 	case g.lone && g.calls[0].err != nil:
 		g.undo()
 	default:
 		g.commit()
+	}
+}
+
+// find goes on to the next call that is to run, and reports whether there is one.
+func (g *group) find() bool {
+	for {
+		for ; g.next < len(g.calls); g.next++ {
+			if g.calls[g.next].begin() {
+				return true
+			}
+		}
+		if g.queue.cfg.Lanes > 1 || !g.more() {
+			return false
+		}
 	}
 }
 

@@ -164,11 +164,15 @@ func TestAfterCommitThatDoesNotReturn(t *testing.T) {
 			q, db := newQueue(t, writequeue.Config{})
 			asks := func(tx *gorm.DB) error { return hooks.AfterCommit(tx, func() { _ = end.fn(nil) }) }
 			mustBe(t, caught(func() error { return q.Do(t.Context(), then(0, asks)) }), end.want)
+			told := false
 			l := newLine(t, q, db)
 			l.do(t.Context(), then(1, asks))
-			l.do(t.Context(), adds(2, 0))
+			l.do(t.Context(), then(2, func(tx *gorm.DB) error { return hooks.AfterCommit(tx, func() { told = true }) }))
 			l.do(t.Context(), adds(3, 0)) // the last commits
 			l.mustEnd(nil, nil, end.want)
+			if !told {
+				t.Error("who stood behind it was not told")
+			}
 			must(t, q.Do(t.Context(), adds(4, 0)))
 			mustBeStored(t, db, 0, 1, 2, 3, 4)
 		})

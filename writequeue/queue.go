@@ -21,6 +21,7 @@ import (
 type Queue struct {
 	db      *gorm.DB
 	cfg     Config
+	plugin  *hooks.Plugin // of db, or nil
 	places  *places
 	figures *figures
 
@@ -29,6 +30,7 @@ type Queue struct {
 	calls   int       // that have come and not yet returned
 	groups  int       // that are under way, or about to begin
 	closed  bool
+	watched bool         // those who wait are looked at, by and by
 	idle    sync.Cond    // calls is 0 again
 	shared  atomic.Bool  // the last group was
 	busy    atomic.Int64 // until then the processors are, in ns since 1970
@@ -45,7 +47,7 @@ func New(db *gorm.DB, cfg Config) *Queue {
 	if hooks.InTransaction(db) {
 		panic("writequeue.New: give it the outer *gorm.DB, not a transaction")
 	}
-	q := &Queue{db: db.Session(&gorm.Session{NewDB: true}), cfg: cfg.withDefaults()}
+	q := &Queue{db: db.Session(&gorm.Session{NewDB: true}), cfg: cfg.withDefaults(), plugin: pluginOf(db)}
 	q.places, q.figures = newPlaces(q.cfg), newFigures()
 	q.idle.L = &q.mu
 	return q
@@ -70,7 +72,9 @@ func New(db *gorm.DB, cfg Config) *Queue {
 // that commits for all, before Do returns, and may use the queue.
 //
 // It returns ErrOverloaded or ErrClosed if the call was not begun, and a
-// *hooks.SelfWaitError inside another call's function or transaction.
+// *hooks.SelfWaitError inside another call's function or transaction; in a
+// goroutine that such a function waits for, a *hooks.BusyError, unless ctx has a
+// deadline and ends first.
 func (q *Queue) Do(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	c := newCall(ctx)
 	c.fn = fn
@@ -103,6 +107,7 @@ func (q *Queue) enter(c *call) error {
 	q.calls++
 	c.place = q.waiting.PushBack(c)
 	q.figures.came(q.waiting.Len())
+	q.watch()
 	q.leadOn()
 	return nil
 }
@@ -152,11 +157,15 @@ func (q *Queue) await(c *call) error {
 	}
 }
 
-// giveUp takes c out of the queue, if it only waits there.
+// giveUp takes c out of the queue, if it only waits there, or out of a group
+// that has not begun it.
 func (q *Queue) giveUp(c *call) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if c.place == nil || c.leads {
+	if c.place == nil {
+		return c.stage.CompareAndSwap(waits, left)
+	}
+	if c.leads {
 		return false
 	}
 	q.remove(c)
@@ -276,10 +285,11 @@ func (q *Queue) putBack(calls []*call, alone bool) {
 	defer q.mu.Unlock()
 	for _, c := range slices.Backward(calls) {
 		switch err := context.Cause(c.ctx); {
-		case c.gone:
+		case c.gone, c.stage.Load() == left:
 		case err != nil:
 			c.answer(err)
 		default:
+			c.stage.Store(waits)
 			c.leads, c.alone = false, c.alone || alone
 			c.place = q.waiting.PushFront(c)
 		}

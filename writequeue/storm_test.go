@@ -53,7 +53,7 @@ type storm struct {
 // its kind does.
 func (s *storm) call(r row) {
 	kinds := []func(r row) (stored bool, err error, want error){
-		s.failing, s.panicking, s.exiting, s.ended, s.endsWaiting, s.endsInside, s.endsBehind,
+		s.failing, s.panicking, s.exiting, s.ended, s.endsWaiting, s.jobEndsWaiting, s.endsInside, s.endsBehind,
 		s.violating, s.poisoned, s.rollsBack,
 	}
 	kind := s.good
@@ -140,6 +140,18 @@ func (s *storm) endsWaiting(r row) (bool, error, error) {
 	var interrupted sqlite3.Error
 	if errors.As(err, &interrupted) && interrupted.Code == sqlite3.ErrInterrupt {
 		return false, nil, nil
+	}
+	return false, err, context.Canceled
+}
+
+// jobEndsWaiting does too.
+func (s *storm) jobEndsWaiting(r row) (bool, error, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go cancel()
+	_, err := s.bulk.Do(ctx, r)
+	if err == nil {
+		s.tell(r)
+		return true, nil, nil
 	}
 	return false, err, context.Canceled
 }

@@ -81,6 +81,47 @@ func TestContextEndsBeforeItsTurn(t *testing.T) {
 	mustBeStored(t, db, 0, 1, 3)
 }
 
+// And it does not wait for the end of those before it.
+func TestContextEndsWhileOthersOfItsGroupRun(t *testing.T) {
+	q, db := newQueue(t, writequeue.Config{})
+	bulk := writequeue.NewBulk(q, insertRows)
+	do := map[string]func(ctx context.Context, caller int) error{
+		"Do": func(ctx context.Context, caller int) error { return q.Do(ctx, adds(caller, 0)) },
+		"Bulk": func(ctx context.Context, caller int) error {
+			_, err := bulk.Do(ctx, row{Caller: caller})
+			return err
+		},
+	}
+	want, n := []int{}, 0
+	for name, call := range do {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			left := make(chan error, 2)
+			leaves := func(caller int) func() error {
+				return func() error {
+					err := call(ctx, caller)
+					left <- err
+					return err
+				}
+			}
+			l := newLine(t, q, db)
+			l.do(t.Context(), func(tx *gorm.DB) error {
+				cancel()
+				mustBe(t, await(t, left), context.Canceled) // it has returned while this one is at it
+				mustBe(t, await(t, left), context.Canceled)
+				return adds(n, 0)(tx)
+			})
+			l.add(leaves(-1))
+			l.add(func() error { return call(t.Context(), n+1) })
+			l.add(leaves(-2))
+			l.add(func() error { return call(t.Context(), n+2) })
+			l.mustEnd(nil, context.Canceled, nil, context.Canceled, nil)
+			want, n = append(want, n, n+1, n+2), n+3
+			mustBeStored(t, db, want...)
+		})
+	}
+}
+
 // SQLite rolls everything back when a statement that writes is interrupted:
 // the others run again.
 func TestContextEndsInAStatement(t *testing.T) {
