@@ -79,24 +79,22 @@ func (s *Coins) Reconcile(ctx context.Context, userID int64) (found *Break, err 
 // the first break of each whose ledger has one.
 func (s *Coins) ReconcileAll(ctx context.Context) (breaks []Break, err error) {
 	err = s.engine.snapshot(ctx, func(u *unit) error {
-		var last int64
-		if err := u.raw(lastUserID).Scan(&last).Error; err != nil {
-			return err
-		}
-		for after := int64(0); after < last; after += reconcileBatch {
-			some, _, err := u.reconcile(after, after+reconcileBatch)
+		for after := int64(0); ; {
+			var ids []int64
+			if err := u.raw(userIDsAfter, after, userPage).Scan(&ids).Error; err != nil || len(ids) == 0 {
+				return err
+			}
+			last := ids[len(ids)-1]
+			some, _, err := u.reconcile(after, last)
 			if err != nil {
 				return err
 			}
 			breaks = append(breaks, some...)
+			after = last
 		}
-		return nil
 	})
 	return breaks, err
 }
-
-// reconcileBatch is how many ids are proved at once.
-const reconcileBatch = 500
 
 var (
 	ledgerBefore = declare(`
@@ -121,8 +119,6 @@ WHERE user_id > CAST(? AS BIGINT) AND user_id <= CAST(? AS BIGINT) ORDER BY user
 	balancesOfUsers = declare(`
 SELECT id, coins FROM {users} WHERE id > CAST(? AS BIGINT) AND id <= CAST(? AS BIGINT) ORDER BY id`,
 		"SEARCH users USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)")
-	lastUserID = declare(`SELECT coalesce(max(id), 0) FROM {users}`,
-		"SEARCH users")
 )
 
 // entry is a change of coins to come.

@@ -1,8 +1,10 @@
 package storage_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -134,7 +136,8 @@ func TestCoins_Reconcile(t *testing.T) {
 	})
 }
 
-// More users than are proved at once, with gaps in their ids.
+// More users than are proved at once, with gaps in their ids, which may be wide:
+// where several servers give ids, each has a range of its own.
 func TestCoins_ReconcileAll(t *testing.T) {
 	f := MustOpen(t)
 	breaks, err := f.Coins.ReconcileAll(ctx)
@@ -153,6 +156,12 @@ func TestCoins_ReconcileAll(t *testing.T) {
 	}
 	equal(t, len(want) > 5, true)
 	equal(t, users[len(users)-1].ID, 1203)
+	const far = 1 << 52
+	MustExec(t, f.db, `INSERT INTO users (id, uid, name, level, total_xp, coins, league_id, created_at, updated_at, last_active_at)
+		VALUES (?, 'far', '', 1, 0, 7, 1, 0, 0, 0)`, int64(far))
+	want = append(want, storage.Break{UserID: far, What: "balance", Got: 7})
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
 	breaks, err = f.Coins.ReconcileAll(ctx)
 	must(t, err)
 	equal(t, breaks, want)

@@ -99,9 +99,10 @@ func (s *Leagues) Settle(ctx context.Context, seasonID int64) (result SettleResu
 // to be called at each bell (see Schedule) and at start-up, by any number of
 // processes: if nothing is due it costs one short query and waits for nobody.
 //
-// A week in which nobody played has no season and needs none: nobody moves for
-// it, and whoever did not play in a season keeps their league. After an error
-// the seasons settled so far stay settled, and the next call goes on.
+// A week in which nobody played, or whose players were all erased, needs no
+// settlement: nobody moves for it, and whoever did not play in a season keeps
+// their league. After an error the seasons settled so far stay settled, and the
+// next call goes on.
 func (s *Leagues) SettleDue(ctx context.Context) (results []SettleResult, err error) {
 	for {
 		due, err := s.firstDue(ctx)
@@ -130,12 +131,17 @@ func (s *Leagues) firstDue(ctx context.Context) (id int64, err error) {
 }
 
 // There is a season a week: at most these look at all of them, which are few.
+// One in which nobody played may be stored: on PostgreSQL a season is made when
+// it is locked, before it is known whether XP comes to it. It stays open, for
+// those who come late.
 var (
 	dueSeason = declare(`
 SELECT s.id FROM {seasons} AS s
 WHERE s.id <= CAST(? AS BIGINT) AND s.ends_at <= CAST(? AS BIGINT) AND s.settled_at IS NULL
+  AND EXISTS (SELECT 1 FROM {league_participants} AS p WHERE p.season_id = s.id)
 ORDER BY s.id LIMIT 1`,
-		"SEARCH s USING INTEGER PRIMARY KEY (rowid<?)")
+		"SEARCH s USING INTEGER PRIMARY KEY (rowid<?)",
+		"SEARCH p EXISTS USING COVERING INDEX idx_league_participants_leaderboard (season_id=?)")
 	earlierSeason = declare(`
 SELECT s.id FROM {seasons} AS s
 WHERE s.id < CAST(? AS BIGINT) AND s.settled_at IS NULL

@@ -92,7 +92,7 @@ func TestLeagues_Settle(t *testing.T) {
 		equal(t, result.Participants, 0)
 		equal(t, result.Season.SettledAt, &noon)
 		equal(t, MustPlan(t, f.Store, lastSeason), storage.SeasonPlan{Season: result.Season, Final: true})
-		equal(t, MustSettleDue(t, f.Store), []int64{20260426})
+		equal(t, MustSettleDue(t, f.Store), nil)
 	})
 	t.Run("OK/TablePrefix", func(t *testing.T) {
 		f := MustOpen(t, func(s *setup) { s.store.TablePrefix = "fm_" })
@@ -393,6 +393,25 @@ func TestLeagues_SettleDue_NothingDue(t *testing.T) {
 		equal(t, MustSettle(t, f.Store, lastSeason).Repeated, true)
 		return nil
 	}))
+}
+
+// A week in which nobody plays is not settled, also where something came in it
+// that was booked before: it stays open for who comes late.
+func TestLeagues_SettleDue_NobodyPlayed(t *testing.T) {
+	f := MustOpen(t)
+	user := MustUser(t, f.Store, "ada")
+	f.clock.Set(bell)
+	in := session(user.ID, 0, right(0, "1+1", 0))
+	in.ID, in.StartedAt, in.EndedAt = idAt(lastWeek, 0), lastWeek, lastWeek
+	in.Answers[0].ID, in.Answers[0].At = idAt(lastWeek, 1), lastWeek
+	MustSubmit(t, f.Store, in)
+	equal(t, MustSettleDue(t, f.Store), []int64{lastSeason})
+	equal(t, MustSubmit(t, f.Store, in).Repeated, true)
+
+	f.clock.Set(bell.AddDate(0, 0, 7))
+	equal(t, MustSettleDue(t, f.Store), nil)
+	equal(t, MustBookXP(t, f.Store, user.ID, 7, noon).ID, thisSeason)
+	equal(t, MustSettleDue(t, f.Store), []int64{thisSeason})
 }
 
 func TestLeagues_ResultsOfUser(t *testing.T) {
