@@ -34,15 +34,7 @@ type copier struct {
 }
 
 // measureCopies copies into an empty database each time.
-func measureCopies(ctx context.Context, m *partRun) (err error) {
-	s, err := startServer(m.o.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	if m.Machine.PostgreSQL, err = s.version(ctx); err != nil {
-		return err
-	}
+func measureCopies(ctx context.Context, m *partRun, s *server) (err error) {
 	w := m.o.sizes.copied
 	measuring, err := largeRuns(m, w, "source")
 	if err != nil {

@@ -38,10 +38,11 @@ type partKind struct {
 // partKinds are all of them, in the order of the report.
 func partKinds() []partKind {
 	return []partKind{
-		{"postgres", "Single answers on PostgreSQL, 64 clients", measureServer, renderServer, serverTargets},
-		{"copy", "Copies between SQLite and PostgreSQL", measureCopies, renderCopies, copyTargets},
+		{"postgres", "Single answers on PostgreSQL, 64 clients", onServer(measureServer), renderServer, serverTargets},
+		{"copy", "Copies between SQLite and PostgreSQL", onServer(measureCopies), renderCopies, copyTargets},
 		{"dashboard", "Dashboards at a million answers", measureDashboards, renderDashboards, dashboardTargets},
 		{"rank", "The rank of a user among a million", measureRanks, renderRanks, rankTargets},
+		{"rank-postgres", "The rank of a user among a million on PostgreSQL", onServer(measureServerRanks), renderServerRanks, serverRankTargets},
 	}
 }
 
@@ -83,7 +84,7 @@ func (o *options) measureParts(ctx context.Context, r *results, say io.Writer) e
 	}
 	list := slices.DeleteFunc(partKinds(), func(k partKind) bool { return !only.MatchString(k.name) })
 	if len(list) == 0 {
-		return fmt.Errorf("-only %q names no part: there are postgres, copy, dashboard and rank", o.only)
+		return fmt.Errorf("-only %q names no part: there are postgres, copy, dashboard, rank and rank-postgres", o.only)
 	}
 	for _, kind := range list {
 		if err := o.measurePart(ctx, r, kind, say); err != nil {

@@ -75,7 +75,7 @@ func TestParts(t *testing.T) {
 		}
 	}
 	o := options{only: "nothing", sizes: smallSizes()}
-	if err := o.measureParts(t.Context(), r, io.Discard); err == nil || !strings.Contains(err.Error(), "postgres, copy, dashboard and rank") {
+	if err := o.measureParts(t.Context(), r, io.Discard); err == nil || !strings.Contains(err.Error(), "postgres, copy, dashboard, rank and rank-postgres") {
 		t.Errorf("a part that there is not: %v", err)
 	}
 }
@@ -85,10 +85,14 @@ func TestParts(t *testing.T) {
 func TestServerParts(t *testing.T) {
 	MustServer(t)
 	r := &results{Workloads: map[string]*record{}}
-	MustParts(t, r, "^(postgres|copy)$")
+	MustParts(t, r, "postgres|copy")
 	for _, c := range serverContenders() {
 		mustBeClean(t, r.Parts["postgres"], serverLoad.Name, c.Name)
 	}
+	for _, w := range rankWorkloads() {
+		mustBeClean(t, r.Parts["rank-postgres"], w.Name, nameServerFlash)
+	}
+	mustBeClean(t, r.Parts["rank-postgres"], rankWorkloads()[0].Name, countedName)
 	for _, way := range copyWays {
 		mustBeClean(t, r.Parts["copy"], way.name, nameTransfer)
 	}
@@ -178,6 +182,10 @@ func TestPartTargets(t *testing.T) {
 			"rank-million":        tail(999 * time.Microsecond), // met
 			"rank-million-beside": tail(5 * time.Millisecond),   // missed
 		}},
+		"rank-postgres": {Figures: map[string]map[string][]figure{
+			"rank-million-paced":  {nameServerFlash: {{P99: int64(5*time.Millisecond) - 1}}}, // met
+			"rank-million-beside": {nameServerFlash: {{P99: int64(5 * time.Millisecond)}}},   // missed
+		}},
 	}}
 	marks := ""
 	for _, v := range r.partTargets() {
@@ -190,8 +198,8 @@ func TestPartTargets(t *testing.T) {
 			marks += "-"
 		}
 	}
-	// PostgreSQL: by hand, pipeline, errors; copies; dashboards; ranks.
-	if want := "+-+" + "+-" + "+-" + "+?-"; marks != want {
+	// PostgreSQL: by hand, pipeline, errors; copies; dashboards; ranks; ranks on PostgreSQL.
+	if want := "+-+" + "+-" + "+-" + "+?-" + "?+-"; marks != want {
 		t.Errorf("the marks are %s, want %s: %+v", marks, want, r.partTargets())
 	}
 	failed := &part{Figures: map[string]map[string][]figure{"rank-million": {nameFlashstore: {{P99: 1, Failed: 1}}}}}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -13,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/flashstore/flashstore/models"
+	"github.com/flashstore/flashstore/storage"
 )
 
 // The statements of the rivals by hand. What an answer needs is what
@@ -222,6 +224,14 @@ func foldAgain(ctx context.Context, tx *sql.Tx, a *Answer) error {
 	}
 	_, err = tx.ExecContext(ctx, serverSetMastery, append(key, level, delta, [16]byte(id), attempts, correct, total, last, at)...)
 	return err
+}
+
+// serverRankOfUser is the rivals' on a file, its variables spelled as here.
+var serverRankOfUser = strings.Replace(strings.Replace(texts[rankOfUser], "?", "$1", 1), "?", "$2", 1)
+
+// Rank counts who is ahead.
+func (h *serverByHand) Rank(ctx context.Context, seasonID, userID int64) (storage.Standing, error) {
+	return scanRank(h.db.QueryRowContext(ctx, serverRankOfUser, userID, seasonID))
 }
 
 func (h *serverByHand) Close() error { return h.db.Close() }

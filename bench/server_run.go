@@ -23,17 +23,24 @@ type serverRuns struct {
 	template string
 }
 
+// onServer measures with a server that runs as long as that takes.
+func onServer(measure func(ctx context.Context, m *partRun, s *server) error) func(context.Context, *partRun) error {
+	return func(ctx context.Context, m *partRun) (err error) {
+		s, err := startServer(m.o.dir)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.stop()) }()
+		if m.Machine.PostgreSQL, err = s.version(ctx); err != nil {
+			return err
+		}
+		return measure(ctx, m, s)
+	}
+}
+
 // measureServer runs every candidate on one server, as measure does.
-func measureServer(ctx context.Context, m *partRun) (err error) {
-	s, err := startServer(m.o.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	if m.Machine.PostgreSQL, err = s.version(ctx); err != nil {
-		return err
-	}
-	measuring, err := newServerRuns(ctx, s, m, m.o.sizes.server)
+func measureServer(ctx context.Context, m *partRun, s *server) error {
+	measuring, err := newServerRuns(ctx, s, m, m.o.sizes.server, (*flash).populate)
 	if err != nil {
 		return err
 	}
@@ -54,9 +61,11 @@ func measureServer(ctx context.Context, m *partRun) (err error) {
 	})
 }
 
-// newServerRuns makes the database that all others are copies of: the world
-// of the files.
-func newServerRuns(ctx context.Context, s *server, m *partRun, w world) (*serverRuns, error) {
+// filling makes what is there before a run.
+type filling func(f *flash, ctx context.Context, w *world) error
+
+// newServerRuns makes the database that all others are copies of.
+func newServerRuns(ctx context.Context, s *server, m *partRun, w world, fill filling) (*serverRuns, error) {
 	r := &serverRuns{
 		runs:   &runs{templates: &templates{dir: m.dir, world: w}, measured: m.o.measured(), say: m.say},
 		server: s,
@@ -66,14 +75,14 @@ func newServerRuns(ctx context.Context, s *server, m *partRun, w world) (*server
 	if r.template, err = s.create(ctx, "template1"); err != nil {
 		return nil, err
 	}
-	if err := r.fill(ctx); err != nil {
+	if err := r.fill(ctx, fill); err != nil {
 		return nil, fmt.Errorf("make the template: %w", err)
 	}
 	// All begin with the same statistics.
 	return r, s.exec(ctx, r.template, "VACUUM ANALYZE")
 }
 
-func (r *serverRuns) fill(ctx context.Context) (err error) {
+func (r *serverRuns) fill(ctx context.Context, fill filling) (err error) {
 	rules := storage.DefaultRules()
 	rules.StartCoins = startCoins
 	f, err := openFlashOver(postgres.Open(r.server.dsn(r.template)), storage.Config{Rules: &rules})
@@ -81,7 +90,7 @@ func (r *serverRuns) fill(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return f.populate(ctx, &r.templates.world)
+	return fill(f, ctx, &r.templates.world)
 }
 
 // once runs one candidate on a fresh database.
@@ -102,7 +111,10 @@ func (r *serverRuns) once(ctx context.Context, c contender, w workload) (f figur
 	var got int64
 	err = r.server.ask(ctx, database, "SELECT count(*) FROM "+table, &got)
 	f.Lost = max(want-got, 0)
-	return f, err
+	if err != nil || r.after == nil {
+		return f, err
+	}
+	return f, r.after(ctx, r.server.dsn(database))
 }
 
 func serverTargets(p *part) []verdict {

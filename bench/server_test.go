@@ -36,7 +36,7 @@ func MustServer(tb testing.TB) *serverRuns {
 	testServer.once.Do(func() {
 		s, err := startServer(files.dir)
 		if err == nil {
-			testServer.runs, err = newServerRuns(context.Background(), s, &partRun{o: &options{seconds: 0.02}, dir: files.dir}, small)
+			testServer.runs, err = newServerRuns(context.Background(), s, &partRun{o: &options{seconds: 0.02}, dir: files.dir}, small, (*flash).populate)
 			if err != nil {
 				err = errors.Join(err, s.stop())
 			}
