@@ -33,8 +33,8 @@ var sealed = map[string]string{
 	"postgres/0006_board_ranges.up.sql":   "95757b23a429b56a93d3a5786a7ba3fce9ddfcc71591132504a681850c525215",
 	"postgres/0007_versions.down.sql":     "f9a9ddd9f026390898b607bb1b1be3f4d1bb82f8fb6b4272fd05282bd72f9ba3",
 	"postgres/0007_versions.up.sql":       "a74e05c1cb302e8791f7f181a2eabe388b1aa5608828d4c2fa38912a2eed5225",
-	"postgres/0008_board_moves.down.sql":  "29b4faef790a9993a91276c6211150bb70bf0a0e5d11ccf351d1364848eedadb",
-	"postgres/0008_board_moves.up.sql":    "ef8acbf280847227f10051704708891e64919d1412cf95f69e90f8baf59a7c30",
+	"postgres/0008_board_moves.down.sql":  "ca4fd0e2e74f4b805dc78bb4ef8afcf5813a31c6453cd63a01b9c73da9ccef75",
+	"postgres/0008_board_moves.up.sql":    "7921efa262131a980fbf0de87d09fa745b8b391a24f866934183c04a3b471279",
 
 	"sqlite/0001_practice.down.sql":     "9398ac42224161beff27e06231e39b0b8d52e196f63f0d0cecaec419135ea494",
 	"sqlite/0001_practice.up.sql":       "6d497b84c6bac431a898e9b9a0a4e6f960151b47ea7671aa14e1c250f2faee80",
@@ -51,7 +51,7 @@ var sealed = map[string]string{
 	"sqlite/0007_versions.down.sql":     "f9a9ddd9f026390898b607bb1b1be3f4d1bb82f8fb6b4272fd05282bd72f9ba3",
 	"sqlite/0007_versions.up.sql":       "e4e2b9e1deafa9e3370b521516b9e5c44db5e449fc32f4305d1176375b22a59c",
 	"sqlite/0008_board_moves.down.sql":  "2f94409571a3fed4301118c09ac834e45ea7234d3b791d60877bcf9f395ce98e",
-	"sqlite/0008_board_moves.up.sql":    "d200f06c9bc8311d5213ba54bcb853d8c755f8bd275ef71b51ca8c179bc5ee45",
+	"sqlite/0008_board_moves.up.sql":    "83c39e46c8c7a8768c7b5ba6401bf98c22ae39f6dee75f5e5dae85cc6d49fac0",
 }
 
 func TestMigrationsAreSealed(t *testing.T) {

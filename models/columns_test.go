@@ -50,7 +50,7 @@ func all(postgres bool) []schema.Tabler {
 		&models.RollupTask{UserID: userID},
 		&models.LeagueParticipant{SeasonID: seasonID, LeagueID: 1, UserID: userID, WeeklyXP: 30, ReachedAt: noon},
 		&models.BoardRange{SeasonID: seasonID, LeagueID: 2, FromMinusXP: -30, FromReachedAt: noon, FromUser: userID, Players: 5},
-		&models.BoardMove{SeasonID: seasonID, LeagueID: 2, MinusXP: -30, ReachedAt: noon, OfUser: userID, ID: 7, Players: -1},
+		&models.BoardMove{SeasonID: seasonID, LeagueID: 2, MinusXP: -30, ReachedAt: noon, OfUser: userID, Players: -1},
 		&models.SeasonResult{SeasonID: seasonID, UserID: userID, LeagueID: 1, Rank: 2, WeeklyXP: 30, MovedTo: 3, Prize: 50},
 		&models.ShopItem{ID: itemID, Slug: "hat", Name: "Hat", Description: "A hat", Slot: "head", Rarity: "common", Price: 20,
 			AssetValue: "hat.svg", Active: true},

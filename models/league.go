@@ -61,13 +61,12 @@ func (BoardRange) TableName() string { return "board_ranges" }
 // counts yet. PostgreSQL notes them, and the store adds them to their ranges; on
 // SQLite there are none.
 type BoardMove struct {
-	SeasonID  int64     `gorm:"column:season_id;primaryKey;autoIncrement:false" json:"season_id"`
-	LeagueID  int64     `gorm:"column:league_id;primaryKey;autoIncrement:false" json:"league_id"`
-	MinusXP   int64     `gorm:"column:minus_xp;primaryKey;autoIncrement:false" json:"minus_xp"` // as a range has it
-	ReachedAt time.Time `gorm:"column:reached_at;primaryKey;autoIncrement:false;serializer:flashstore_millis" json:"reached_at"`
-	OfUser    int64     `gorm:"column:of_user;primaryKey;autoIncrement:false" json:"of_user"`
-	ID        int64     `gorm:"column:id;primaryKey" json:"id"` // tells moves of one place apart; the database numbers them
-	Players   int64     `gorm:"column:players" json:"players"`  // 1: taken, -1: left
+	SeasonID  int64     `gorm:"column:season_id" json:"season_id"`
+	LeagueID  int64     `gorm:"column:league_id" json:"league_id"`
+	MinusXP   int64     `gorm:"column:minus_xp" json:"minus_xp"` // as a range has it
+	ReachedAt time.Time `gorm:"column:reached_at;serializer:flashstore_millis" json:"reached_at"`
+	OfUser    int64     `gorm:"column:of_user" json:"of_user"`
+	Players   int64     `gorm:"column:players" json:"players"` // 1: taken, -1: left
 }
 
 // TableName returns the table's name without prefix.

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"sync"
 	"sync/atomic"
+
+	"github.com/flashstore/flashstore/models"
 )
 
 const (
@@ -60,8 +62,11 @@ func (f *boardFolds) begin() {
 
 func (f *boardFolds) run() {
 	err := f.engine.foldMoves(f.ctx)
+	if err == nil {
+		err = f.engine.clearMoves(f.ctx)
+	}
 	if err != nil && f.ctx.Err() == nil {
-		f.engine.db.Logger.Warn(f.ctx, "storage: ranks take longer until what is noted of their boards is added, after the next %d bookings: %v", foldEvery, err)
+		f.engine.db.Logger.Warn(f.ctx, "storage: what is noted of boards is not added to their ranges, and ranks take longer; after %d more bookings it is tried again: %v", foldEvery, err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -141,4 +146,12 @@ func (e *engine) foldSome(ctx context.Context) (folded int64, err error) {
 		folded = b.folded
 	}
 	return folded, err
+}
+
+// clearMoves has room used again that folded moves have left, so that a rank
+// reads few pages: autovacuum comes once a minute, and much may be folded until
+// then. Where the role does not own the tables, the server only warns.
+func (e *engine) clearMoves(ctx context.Context) error {
+	vacuum := "VACUUM (TRUNCATE FALSE) " + e.name(models.BoardMove{}) + ", " + e.name(models.BoardRange{})
+	return e.db.WithContext(ctx).Exec(vacuum).Error
 }

@@ -73,7 +73,8 @@ ORDER BY from_minus_xp, from_reached_at, from_user`,
 SELECT minus_xp, reached_at, of_user, CAST(sum(players) AS BIGINT) FROM {board_moves}
 WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT)
 GROUP BY minus_xp, reached_at, of_user ORDER BY minus_xp, reached_at, of_user`,
-		"SEARCH board_moves USING PRIMARY KEY (season_id=? AND league_id=?)")
+		"SCAN board_moves",
+		"USE TEMP B-TREE FOR GROUP BY").because("there are few, and none on SQLite")
 	placesOfBoard = declare(`
 SELECT -weekly_xp, reached_at, user_id, 1 FROM {league_participants}
 WHERE season_id = CAST(? AS BIGINT) AND league_id = CAST(? AS BIGINT)

@@ -4,3 +4,4 @@ DROP TRIGGER {trg_league_participants_enter} ON {league_participants};
 DROP FUNCTION {note_board_moves}();
 DROP TABLE {board_moves};
 DELETE FROM {board_ranges};
+ALTER TABLE {board_ranges} RESET (fillfactor);

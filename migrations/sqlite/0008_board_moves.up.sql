@@ -8,7 +8,5 @@ CREATE TABLE {board_moves} (
     minus_xp   INTEGER NOT NULL,
     reached_at INTEGER NOT NULL,
     of_user    INTEGER NOT NULL,
-    id         INTEGER NOT NULL,
-    players    INTEGER NOT NULL,
-    PRIMARY KEY (season_id, league_id, minus_xp, reached_at, of_user, id)
-) STRICT, WITHOUT ROWID;
+    players    INTEGER NOT NULL
+) STRICT;
